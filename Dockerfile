@@ -1,0 +1,53 @@
+# The sample site's PHP image with twinit as PID 1:   docker compose up --build
+# Only the program, to be copied into other images:   docker build --target twinit -t twinit .
+ARG DEBIAN=bookworm
+
+FROM debian:${DEBIAN}-slim AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+	gcc make libc6-dev libcap-dev libseccomp-dev libhiredis-dev libinih-dev libjansson-dev \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY Makefile VERSION ./
+COPY src src
+RUN make build && strip build/twinit
+
+# One static file: runs in any image.
+FROM scratch AS twinit
+COPY --from=build /src/build/twinit /usr/local/sbin/twinit
+
+FROM debian:${DEBIAN}-slim AS php
+COPY php-fpm/install /tmp/install
+RUN apt-get update && /tmp/install && rm -rf /var/lib/apt/lists/* /tmp/install
+
+COPY php-fpm/php-fpm.conf /srv/php-fpm/
+COPY php-fpm/pool.d /srv/php-fpm/pool.d
+COPY php-fpm/conf.d /srv/php-fpm/conf.d
+
+# Two releases of the sample app, and the symlink that a deployer moves. A volume on /srv/app begins as a
+# copy of this, with its owner: twinit moves `published` there.
+COPY php-fpm/app /srv/app/releases/1
+RUN cp -R /srv/app/releases/1 /srv/app/releases/2 \
+ && for release in 1 2; do \
+	find "/srv/app/releases/$release" -type f -exec sed -i "s/@RELEASE@/$release/g" {} +; \
+    done \
+ && chmod -R u=rwX,go=rX /srv/app /srv/php-fpm \
+ && ln -s releases/1 /srv/app/current \
+ && install -d -o 1000 -g 1000 /run/twinit \
+ && chown -hR 1000:1000 /srv/app
+
+COPY --from=twinit /usr/local/sbin/twinit /usr/local/sbin/twinit
+
+# The empty element stands for the distribution's own folder of ini files.
+ENV PHP_INI_SCAN_DIR=:/srv/php-fpm/conf.d \
+    REDIS_HOST=redis \
+    REDIS_PORT=6379 \
+    TWINIT_APP_FPM_CONFIG=/srv/php-fpm/php-fpm.conf \
+    TWINIT_APP_RELEASE=/srv/app/current \
+    TWINIT_APP_PUBLISH=/srv/app/published
+
+USER 1000:1000
+EXPOSE 9000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["twinit", "health"]
+ENTRYPOINT ["twinit"]

@@ -1,0 +1,85 @@
+# Run `make help` for the list of targets; plain `make` builds the program.
+.DEFAULT_GOAL := build
+BUILD    ?= build
+PREFIX   ?= /usr/local
+PYTHON   ?= /usr/bin/python3
+VERSION  := $(shell cat VERSION)
+CFLAGS   ?= -O2 -g
+CPPFLAGS += -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
+WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
+HARDEN   := -fstack-protector-strong -ffunction-sections -fdata-sections
+# Not with sanitizers or at -O0, where the library's checks do nothing but warn.
+FORTIFY  ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LINK     ?= -static-pie
+LIBS     := -linih -lhiredis -ljansson -lseccomp -lcap
+
+# Every source file except main.c: the program and all tests link this.
+CORE_SRC := $(sort $(wildcard src/*/*.c))
+CORE     := $(patsubst %.c,$(BUILD)/%.o,$(CORE_SRC))
+TESTS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
+
+##@ Use it
+build: $(BUILD)/twinit ## build the program, one static file: build/twinit
+
+up: deps build ## run the sample site: Redis, nginx, twinit and php-fpm, in the foreground
+	@$(PYTHON) tools/up
+
+deps: ## install what is missing (Debian, Ubuntu)
+	@tools/deps
+
+install: build ## install to $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(BUILD)/twinit $(DESTDIR)$(PREFIX)/sbin/twinit
+
+##@ Test it
+test: deps ## install what is missing, then all tiers: unit, system, integration
+	@tools/test
+
+check: $(TESTS) ## unit tests (seconds, no privileges)
+	@for t in $^; do $$t || exit 1; done
+
+check-system: build ## the binary as PID 1 with stub masters (root)
+	$(PYTHON) -m pytest tests/system
+
+check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
+	$(PYTHON) -m pytest tests/integration
+
+check-asan: ## unit tests with AddressSanitizer and UBSan
+	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
+
+check-clang: ## everything compiles with clang, warnings as errors
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang objects
+
+objects: $(CORE) $(BUILD)/src/main.o
+
+##@ Look after the code
+format: ## rewrite the sources with clang-format
+	git ls-files '*.[ch]' | xargs clang-format -i
+
+format-check: ## fail if `make format` would change something
+	git ls-files '*.[ch]' | xargs clang-format --dry-run --Werror
+
+layers: ## show which folder includes which, and what points upward
+	@tools/layers
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	      /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BUILD)/twinit: $(BUILD)/src/main.o $(CORE)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(CORE)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/%.o: %.c VERSION
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
+
+.PHONY: build up deps install test check check-system check-integration check-asan check-clang \
+        objects format format-check layers clean help
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,55 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/talk.h"
+#include "util/cleanup.h"
+
+/* A step that goes on is shown on a terminal only, and the line of its end replaces it. */
+static bool goes_on(enum news_kind kind)
+{
+	return kind == NEWS_REPLICA_STARTING || kind == NEWS_DRAINING;
+}
+
+static void on_news(const struct wire_reply *reply, void *context)
+{
+	const bool *terminal = context;
+	char buffer[1024];
+	struct text line = TEXT(buffer);
+
+	if (reply->kind != WIRE_NEWS || reply->news.kind >= NEWS_COUNT)
+		return;
+	if (goes_on(reply->news.kind) && !*terminal)
+		return;
+	news_text(&reply->news, &line);
+	printf("%s%s%s", *terminal ? "\r\033[K" : "", buffer,
+	       goes_on(reply->news.kind) ? "" : "\n");
+	fflush(stdout);
+}
+
+static int run(int argc, char *argv[])
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	const char *app = argc > 1 ? argv[1] : "";
+
+	if (argc > 2 || app[0] == '-')
+		return command_usage(&restart_command, "unexpected argument", argv[argc - 1]);
+	if (strcmp(app, "all") == 0)
+		app = "";
+	_cleanup_close_ int fd = talk_open(COMMAND_RESTART, app);
+	if (fd < 0)
+		return EXIT_FAILURE;
+	return talk_listen(fd, -1, on_news, &terminal);
+}
+
+const struct command restart_command = {
+	.name = "restart",
+	.arguments = "[all | APP]",
+	.summary = "roll to the current release, show each step, wait",
+	.help = "New masters are started and checked, all connections move to them in one step, the\n"
+	        "old ones finish what they have.  Exit status 0 only when the roll succeeded; after\n"
+	        "a refused or failed one the old release serves on.\n",
+	.run = run,
+};

@@ -1,0 +1,106 @@
+#include "cli/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "config/load.h"
+#include "init/plain.h"
+#include "init/supervisor.h"
+#include "util/log.h"
+#include "util/text.h"
+
+enum { CONFIG_STATUS = 78 };
+
+static void warn(const char *sentence)
+{
+	log_write(LOG_WARNING, "%s", sentence);
+}
+
+static bool load(const char *file, struct config *config)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	if (config_load(file, environ, config, error, warn) >= 0)
+		return true;
+	log_write(LOG_ERROR, "%s", error);
+	return false;
+}
+
+static int run(int argc, char *argv[])
+{
+	static struct config config;
+	const char *file = getenv("TWINIT_CONFIG");
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+			file = argv[++i];
+		else
+			return command_usage(&run_command, "unexpected argument", argv[i]);
+	}
+	return load(file, &config) ? supervisor_run(&config) : CONFIG_STATUS;
+}
+
+/* --- an inherited CMD --- */
+
+static bool is_fpm_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return text_begins(slash ? slash + 1 : path, "php-fpm");
+}
+
+static bool takes_file(const char *argument)
+{
+	return strcmp(argument, "-y") == 0 || strcmp(argument, "--fpm-config") == 0;
+}
+
+static bool is_harmless(const char *argument)
+{
+	return strcmp(argument, "-F") == 0 || strcmp(argument, "--nodaemonize") == 0 ||
+	       strcmp(argument, "-O") == 0 || strcmp(argument, "--force-stderr") == 0;
+}
+
+/* With any other option (-v, -t, -i) somebody wants FPM itself, not a site. */
+bool run_is_fpm(int argc, char *argv[])
+{
+	if (!is_fpm_name(argv[0]))
+		return false;
+	for (int i = 1; i < argc; i++) {
+		if (takes_file(argv[i]) && i + 1 < argc)
+			i++;
+		else if (!is_harmless(argv[i]))
+			return false;
+	}
+	return true;
+}
+
+int run_fpm(int argc, char *argv[])
+{
+	static struct config config;
+
+	if (!load(getenv("TWINIT_CONFIG"), &config))
+		return CONFIG_STATUS;
+	text_copy_cut(config.apps[0].php_fpm, sizeof(config.apps[0].php_fpm), argv[0]);
+	for (int i = 1; i + 1 < argc; i++)
+		if (takes_file(argv[i]))
+			text_copy_cut(config.apps[0].fpm_config,
+			              sizeof(config.apps[0].fpm_config), argv[i + 1]);
+	return supervisor_run(&config);
+}
+
+int run_plain(char *argv[])
+{
+	return plain_run(argv);
+}
+
+const struct command run_command = {
+	.name = "run",
+	.arguments = "[--config FILE]",
+	.summary = "run the apps, as twinit without arguments does",
+	.help = "Exit status: 0 stopped as asked, 64 usage, 69 session store unavailable at the\n"
+	        "start, 70 replicas keep crashing, 78 configuration.\n",
+	.run = run,
+};

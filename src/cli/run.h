@@ -1,0 +1,13 @@
+/* run.h - start PID 1, in one of its three shapes. */
+#pragma once
+
+#include <stdbool.h>
+
+/* True when @argv is an inherited CMD like `php-fpm -F`, which means: run the masters. */
+bool run_is_fpm(int argc, char *argv[]);
+
+/* Run the masters with what `php-fpm ARG...` asks for.  Returns the exit status. */
+int run_fpm(int argc, char *argv[]);
+
+/* Run another command as a plain init.  Returns its exit status. */
+int run_plain(char *argv[]);

@@ -1,0 +1,92 @@
+#include "cli/talk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/load.h"
+#include "config/run_dirs.h"
+#include "util/cleanup.h"
+
+static int no_twinit(const char *where, int error)
+{
+	const char *cause = error == -ENOENT || error == -ECONNREFUSED ? "nobody is there"
+	                                                               : strerror(-error);
+
+	fprintf(stderr,
+	        "twinit: no running twinit at %s (%s); set TWINIT_RUN_DIR to its run_dir if it is "
+	        "elsewhere\n",
+	        where, cause);
+	return -1;
+}
+
+static int open_usual(enum wire_command command, const char *app)
+{
+	int error = -ENOENT;
+
+	for (size_t i = 0; run_dirs[i]; i++) {
+		int fd = connection_open(run_dirs[i], command, app);
+
+		if (fd >= 0)
+			return fd;
+		if (fd != -ENOENT)
+			error = fd;
+	}
+	return no_twinit("/run/twinit, /dev/shm/twinit or /tmp/twinit", error);
+}
+
+int talk_open(enum wire_command command, const char *app)
+{
+	static struct config config;
+	char error[CONFIG_ERROR_SIZE];
+	const char *run_dir = getenv("TWINIT_RUN_DIR");
+	int fd;
+
+	/* A broken configuration must not keep anybody from asking what runs. */
+	if (!run_dir && config_load(getenv("TWINIT_CONFIG"), environ, &config, error, NULL) >= 0 &&
+	    config.run_dir_set)
+		run_dir = config.run_dir;
+	if (!run_dir || run_dir[0] == '\0')
+		return open_usual(command, app);
+	fd = connection_open(run_dir, command, app);
+	return fd < 0 ? no_twinit(run_dir, fd) : fd;
+}
+
+int talk_listen(int fd, int patience_ms,
+                void (*on_reply)(const struct wire_reply *reply, void *context), void *context)
+{
+	struct wire_reply reply;
+	int r;
+
+	while ((r = connection_receive(fd, &reply, patience_ms)) >= 0) {
+		if (reply.kind == WIRE_END) {
+			if (reply.end.text[0] != '\0')
+				fprintf(reply.end.exit_status == 0 ? stdout : stderr, "twinit: %s\n",
+				        reply.end.text);
+			return reply.end.exit_status;
+		}
+		on_reply(&reply, context);
+	}
+	fprintf(stderr, "twinit: %s\n",
+	        r == -ECONNRESET  ? "the running twinit refused or ended the conversation"
+	        : r == -ETIMEDOUT ? "the running twinit does not answer"
+	                          : strerror(-r));
+	return EXIT_FAILURE;
+}
+
+const char *talk_time(uint64_t ms, char to[32])
+{
+	if (ms < 1000)
+		snprintf(to, 32, "%u ms", (unsigned)ms);
+	else if (ms < 120 * 1000)
+		snprintf(to, 32, "%u.%u s", (unsigned)(ms / 1000), (unsigned)(ms % 1000 / 100));
+	else if (ms < 120 * 60 * 1000)
+		snprintf(to, 32, "%u min", (unsigned)(ms / 60000));
+	else if (ms < 48ull * 3600 * 1000)
+		snprintf(to, 32, "%u h", (unsigned)(ms / 3600000));
+	else
+		snprintf(to, 32, "%llu d", (unsigned long long)(ms / 86400000));
+	return to;
+}

@@ -1,0 +1,19 @@
+/* connection.h - a command's end of the control socket. */
+#pragma once
+
+#include "control/wire.h"
+#include "util/macros.h"
+
+/*
+ * Connect to the twinit whose run directory is @run_dir and send @command for @app ("": all).
+ *
+ * Returns a descriptor, or -errno: -ENOENT or -ECONNREFUSED when no twinit runs there, -EACCES when
+ * it is another user's.
+ */
+MUST_CHECK int connection_open(const char *run_dir, enum wire_command command, const char *app);
+
+/*
+ * Wait for the next reply, at most @timeout_ms (-1: for ever).  Returns 0, -ETIMEDOUT, -ECONNRESET
+ * when PID 1 hung up, or -EPROTO.  Texts in *@reply are ended.
+ */
+MUST_CHECK int connection_receive(int fd, struct wire_reply *reply, int timeout_ms);

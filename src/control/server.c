@@ -1,0 +1,179 @@
+#include "control/server.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/fs.h"
+#include "util/log.h"
+
+enum { BACKLOG = 64, ACCEPTS_A_TURN = 16 };
+
+static void drop(struct client *client)
+{
+	loop_forget(client->server->loop, &client->source);
+	deadline_disarm(client->server->loop, &client->patience);
+	fd_close(&client->source.fd);
+	client->asked = false;
+}
+
+static void on_impatience(struct deadline *deadline)
+{
+	drop(container_of(deadline, struct client, patience));
+}
+
+static bool acceptable(const struct wire_request *request, ssize_t size)
+{
+	return size == (ssize_t)sizeof(*request) && request->magic == WIRE_MAGIC &&
+	       request->size == sizeof(*request) && request->command < WIRE_COMMAND_COUNT &&
+	       memchr(request->app, '\0', sizeof(request->app));
+}
+
+/* Also called when the client hangs up while it waits for our answers. */
+static void on_client_ready(struct event_source *source)
+{
+	struct client *client = container_of(source, struct client, source);
+	struct wire_request request;
+	ssize_t n = recv(source->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || client->asked) {
+		drop(client);
+		return;
+	}
+	deadline_disarm(client->server->loop, &client->patience);
+	if (!acceptable(&request, n)) {
+		server_end(client, EXIT_FAILURE,
+		           "this twinit and the running one are of different versions");
+		return;
+	}
+	client->request = request;
+	client->asked = true;
+	client->server->on_request(client->server, client);
+}
+
+static struct client *free_place(struct server *server)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (server->clients[i].source.fd < 0)
+			return &server->clients[i];
+	return NULL;
+}
+
+/* A pid of 0 is a process outside our PID namespace, so none of ours. */
+static bool welcome(struct server *server, int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return false;
+	if (peer.uid != 0 && peer.uid != geteuid())
+		return false;
+	if (peer.pid > 0 && server->is_below_master(server, peer.pid)) {
+		log_write(LOG_WARNING, "control: process %d below an FPM master asked, ignoring it",
+		          peer.pid);
+		return false;
+	}
+	return true;
+}
+
+static void admit(struct server *server, int fd)
+{
+	_cleanup_close_ int client_fd = fd;
+	struct client *client = free_place(server);
+
+	if (!client || !welcome(server, fd))
+		return;
+	*client = (struct client){
+		.source = { .fd = client_fd, .on_ready = on_client_ready },
+		.patience = { .on_due = on_impatience },
+		.server = server,
+	};
+	if (loop_watch(server->loop, &client->source) < 0) {
+		client->source.fd = FD_NONE;
+		return;
+	}
+	deadline_arm(server->loop, &client->patience, CLIENT_PATIENCE_MS);
+	(void)TAKE_FD(client_fd);
+}
+
+static void on_ready(struct event_source *source)
+{
+	struct server *server = container_of(source, struct server, source);
+
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		admit(server, fd);
+	}
+}
+
+int server_open(struct server *server, struct loop *loop, int dir_fd)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char path[FD_PATH_SIZE];
+
+	server->loop = loop;
+	server->source = (struct event_source){ .fd = FD_NONE, .on_ready = on_ready };
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		server->clients[i].source.fd = FD_NONE;
+	path_in_fd(dir_fd, WIRE_SOCKET, path);
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	_cleanup_close_ int fd =
+	        socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	(void)unlinkat(dir_fd, WIRE_SOCKET, 0);
+	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0 || chmod(path, 0600) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return -errno;
+	server->source.fd = fd;
+	int r = loop_watch(loop, &server->source);
+	if (r >= 0)
+		(void)TAKE_FD(fd);
+	else
+		server->source.fd = FD_NONE;
+	return r;
+}
+
+void server_close(struct server *server)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (server->clients[i].source.fd >= 0)
+			drop(&server->clients[i]);
+	loop_forget(server->loop, &server->source);
+	fd_close(&server->source.fd);
+}
+
+void server_send(struct client *client, struct wire_reply *reply)
+{
+	size_t size = wire_reply_size(reply->kind);
+
+	if (client->source.fd < 0)
+		return;
+	reply->magic = WIRE_MAGIC;
+	if (send(client->source.fd, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size ||
+	    reply->kind == WIRE_END)
+		drop(client);
+}
+
+void server_end(struct client *client, int exit_status, const char *format, ...)
+{
+	struct wire_reply reply = { .kind = WIRE_END, .end.exit_status = exit_status };
+	struct text text = TEXT(reply.end.text);
+	va_list args;
+
+	va_start(args, format);
+	text_vadd(&text, format, args);
+	va_end(args);
+	server_send(client, &reply);
+}

@@ -1,0 +1,125 @@
+/*
+ * wire.h - what a command and PID 1 say to each other: messages of fixed size on a
+ * SOCK_SEQPACKET socket, which keeps their boundaries.  Both ends are the same binary.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "control/news.h"
+#include "rollout/rollout.h"
+
+#define WIRE_SOCKET "control"
+
+enum { WIRE_MAGIC = 0x7477696e /* "twin" */ };
+
+enum wire_command {
+	COMMAND_STATUS,   /* container, apps, replicas, sessions, end */
+	COMMAND_RESTART,  /* news as it happens, end */
+	COMMAND_STOP,     /* end, when it has begun */
+	COMMAND_SESSIONS, /* asks the stores now; sessions, end */
+	WIRE_COMMAND_COUNT,
+};
+
+struct wire_request {
+	uint32_t magic;
+	uint32_t size; /* of this structure: another binary's differs */
+	uint32_t command;
+	char app[NAME_SIZE]; /* empty: all */
+};
+
+enum wire_kind {
+	WIRE_NEWS,
+	WIRE_CONTAINER,
+	WIRE_APP,
+	WIRE_REPLICA,
+	WIRE_SESSIONS,
+	WIRE_END,
+	WIRE_KIND_COUNT,
+};
+
+enum container_phase {
+	CONTAINER_BOOTING,
+	CONTAINER_RUNNING,
+	CONTAINER_STOPPING,
+};
+
+struct wire_container {
+	char version[32];
+	uint32_t pid;
+	uint32_t phase;
+	uint64_t uptime_ms;
+	uint64_t reaped; /* processes: masters, helpers and orphans */
+	bool healthy;
+	bool degraded;  /* serves, but something is lost */
+	char why[512];  /* one sentence when unhealthy or degraded */
+};
+
+struct wire_app {
+	char name[NAME_SIZE];
+	uint32_t replicas;
+	uint32_t ready; /* of the active replicas */
+	uint32_t lane;
+	uint32_t phase;   /* enum roll_phase */
+	uint32_t outcome; /* enum roll_outcome of the last roll */
+	uint32_t rolls;   /* finished since the start */
+	uint32_t busy;    /* requests a drain waits for */
+	int32_t busy_pid; /* one of them; 0: none */
+	bool gated;       /* P2 and P3 hold: connections are steered */
+	char release[64];
+	char release_path[1024];
+	char isolation[64];
+	char address[256];   /* the first one */
+	uint32_t addresses;
+	char outcome_text[512]; /* why the last roll was refused or failed */
+	char busy_state[32];
+};
+
+struct wire_replica {
+	char app[NAME_SIZE];
+	uint32_t number;
+	bool rescue;
+	uint32_t group; /* enum group */
+	uint32_t state; /* enum master_state */
+	uint32_t lane;
+	uint32_t pid;
+	uint32_t starts;
+	uint64_t age_ms; /* since its process was made */
+	char release[64];
+};
+
+struct wire_sessions {
+	char app[NAME_SIZE];
+	uint32_t state; /* enum store_state */
+	bool required;
+	uint32_t stores;
+	uint32_t latency_us;
+	uint64_t age_ms; /* of the answer */
+	char where[320];
+	char reason[512];
+	char warning[512];
+};
+
+struct wire_end {
+	int32_t exit_status;
+	char text[512]; /* one sentence; empty: nothing to add */
+};
+
+struct wire_reply {
+	uint32_t magic;
+	uint32_t kind;
+	union {
+		struct news news;
+		struct wire_container container;
+		struct wire_app app;
+		struct wire_replica replica;
+		struct wire_sessions sessions;
+		struct wire_end end;
+	};
+};
+
+/* How many bytes of a reply of @kind are sent. */
+size_t wire_reply_size(enum wire_kind kind);

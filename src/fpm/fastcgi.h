@@ -1,0 +1,58 @@
+/*
+ * fastcgi.h - FastCGI 1.0 as bytes: one request without keep-alive, and its answer.  Pure; fuzzed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/macros.h"
+
+struct fastcgi_param {
+	const char *name;
+	const char *value;
+};
+
+/*
+ * Write a whole request (begin, params, end of params, @body, end of stdin) to @to.
+ *
+ * Returns the number of bytes, or -EMSGSIZE when it does not fit in @size, or the params not in one
+ * record (64 KB).
+ */
+MUST_CHECK long fastcgi_request(const struct fastcgi_param *params, size_t count, const void *body,
+                                size_t body_size, uint8_t *to, size_t size);
+
+/* An answer as it grows: feed it what arrives, in any pieces. */
+struct fastcgi_reply {
+	uint8_t header[8]; /* of the record at hand */
+	size_t header_size;
+	size_t content_left;
+	size_t padding_left;
+	uint8_t end_body[8]; /* FCGI_END_REQUEST's */
+	size_t end_size;
+	bool ended;
+	uint8_t protocol_status; /* 0: FCGI_REQUEST_COMPLETE */
+	uint32_t app_status;
+	char *stdout_buffer; /* borrowed */
+	size_t stdout_size, stdout_length;
+	bool stdout_cut; /* more came than fits; the rest was dropped */
+	char *stderr_buffer;
+	size_t stderr_size, stderr_length;
+};
+
+/* Start an answer; the buffers are borrowed until it is done.  Sizes may be 0. */
+void fastcgi_reply_init(struct fastcgi_reply *reply, char *stdout_buffer, size_t stdout_size,
+                        char *stderr_buffer, size_t stderr_size);
+
+/* Feed @size bytes.  Returns 0 (look at reply->ended), or -EBADMSG for what is not FastCGI. */
+MUST_CHECK int fastcgi_reply_feed(struct fastcgi_reply *reply, const uint8_t *data, size_t size);
+
+/*
+ * The CGI head of what came on stdout: *@status is the Status header's number, 200 without one;
+ * *@body and *@body_size point into the buffer.
+ *
+ * Returns 0, or -EBADMSG when there is no end of the head.
+ */
+MUST_CHECK int fastcgi_reply_head(const struct fastcgi_reply *reply, int *status, const char **body,
+                                  size_t *body_size);

@@ -1,0 +1,299 @@
+#include "init/answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init/roll.h"
+#include "init/sessions.h"
+#include "init/shutdown.h"
+#include "util/clock.h"
+
+static bool named(const struct client *client, const struct app *app)
+{
+	return client->request.app[0] == '\0' ||
+	       strcmp(client->request.app, app->config.name) == 0;
+}
+
+static unsigned ready_count(const struct app *app)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		n += app->masters[i].state == MASTER_READY &&
+		     app->masters[i].group == GROUP_ACTIVE;
+	return n;
+}
+
+/* --- container --- */
+
+static enum container_phase phase_of(const struct supervisor *s)
+{
+	if (s->stop != STOP_NONE)
+		return CONTAINER_STOPPING;
+	return s->boot == BOOT_DONE ? CONTAINER_RUNNING : CONTAINER_BOOTING;
+}
+
+static void doubt(struct wire_container *c, const struct app *app, bool fatal, const char *why)
+{
+	if (fatal)
+		c->healthy = false;
+	else
+		c->degraded = true;
+	/* The first cause is the one to look at. */
+	if (c->why[0] == '\0' || (fatal && c->degraded)) {
+		struct text text = TEXT(c->why);
+
+		text_add(&text, "%s: %s", app->config.name, why);
+	}
+}
+
+static void judge_app(struct wire_container *c, const struct app *app)
+{
+	enum fail_health fail = app->supervisor->config.sessions.fail_health;
+	unsigned ready = ready_count(app);
+
+	if (ready == 0)
+		doubt(c, app, true, "no replica serves");
+	else if (ready < app->config.replicas && app->rollout.phase == ROLL_IDLE)
+		doubt(c, app, false, "not all replicas serve");
+	if (!sessions_well(app))
+		doubt(c, app, fail == FAIL_HEALTH_ALWAYS, app->store.reason);
+}
+
+static void judge(struct wire_container *c, const struct supervisor *s)
+{
+	static const char *const words[] = {
+		[CONTAINER_BOOTING] = "starting",
+		[CONTAINER_STOPPING] = "stopping",
+	};
+
+	c->phase = phase_of(s);
+	if (c->phase != CONTAINER_RUNNING) {
+		text_copy_cut(c->why, sizeof(c->why), words[c->phase]);
+		return;
+	}
+	c->healthy = true;
+	for (size_t i = 0; i < s->app_count; i++)
+		judge_app(c, &s->apps[i]);
+}
+
+static void send_container(const struct supervisor *s, struct client *client)
+{
+	struct wire_reply reply = {
+		.kind = WIRE_CONTAINER,
+		.container = {
+			.version = TWINIT_VERSION,
+			.pid = (uint32_t)getpid(),
+			.uptime_ms = clock_ms() - s->started_ms,
+			.reaped = s->reaped,
+		},
+	};
+
+	judge(&reply.container, s);
+	server_send(client, &reply);
+}
+
+/* --- apps --- */
+
+static void fill_release(struct wire_app *to, const struct app *app)
+{
+	const struct generation *g = app->active;
+
+	if (!g)
+		return;
+	text_copy_cut(to->release, sizeof(to->release), g->release.name);
+	text_copy_cut(to->release_path, sizeof(to->release_path), g->release.path);
+	text_copy_cut(to->address, sizeof(to->address), g->fpm.settings.pools[0].listen);
+}
+
+static void fill_drain(struct wire_app *to, const struct app *app)
+{
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		const struct lane_watch *watch = &app->watches[lane];
+
+		if (!helper_running(&watch->drain) || watch->seen.busy == 0)
+			continue;
+		to->busy += watch->seen.busy;
+		to->busy_pid = watch->seen.busy_pid;
+		text_copy_cut(to->busy_state, sizeof(to->busy_state),
+		              worker_state_name(watch->seen.busy_state));
+	}
+}
+
+static void send_app(const struct app *app, struct client *client)
+{
+	struct wire_reply reply = {
+		.kind = WIRE_APP,
+		.app = {
+			.replicas = app->config.replicas,
+			.ready = ready_count(app),
+			.lane = app->lane,
+			.phase = app->rollout.phase,
+			.outcome = app->last_outcome,
+			.rolls = app->rolls_ended,
+			.gated = app->steered,
+			.addresses = app->lanes_count,
+		},
+	};
+
+	memcpy(reply.app.name, app->config.name, sizeof(reply.app.name));
+	text_copy_cut(reply.app.isolation, sizeof(reply.app.isolation), pin_name(app->pin));
+	if (app->last_outcome != ROLL_DONE)
+		text_copy_cut(reply.app.outcome_text, sizeof(reply.app.outcome_text), app->why);
+	fill_release(&reply.app, app);
+	fill_drain(&reply.app, app);
+	server_send(client, &reply);
+}
+
+static void send_replica(const struct master *master, struct client *client)
+{
+	struct wire_reply reply = {
+		.kind = WIRE_REPLICA,
+		.replica = {
+			.number = master->number,
+			.rescue = master->rescue,
+			.group = master->group,
+			.state = master->state,
+			.lane = master->lane,
+			.pid = (uint32_t)master->child.pid,
+			.starts = master->starts,
+			.age_ms = clock_ms() - master->spawned_ms,
+		},
+	};
+
+	memcpy(reply.replica.app, master->app->config.name, sizeof(reply.replica.app));
+	text_copy_cut(reply.replica.release, sizeof(reply.replica.release),
+	              master->generation->release.name);
+	server_send(client, &reply);
+}
+
+static void send_replicas(const struct app *app, struct client *client)
+{
+	for (unsigned group = 0; group < GROUP_COUNT; group++)
+		for (unsigned number = 1; number <= REPLICAS_MAX; number++)
+			for (size_t i = 0; i < MASTERS_MAX; i++) {
+				const struct master *master = &app->masters[i];
+
+				if (master->state != MASTER_GONE && master->group == group &&
+				    master->number == number)
+					send_replica(master, client);
+			}
+}
+
+static void send_sessions(const struct app *app, struct client *client)
+{
+	struct wire_reply reply = {
+		.kind = WIRE_SESSIONS,
+		.sessions = {
+			.state = sessions_wanted(app) ? app->store.state : STORE_NOT_ASKED,
+			.required = !sessions_well(app),
+			.stores = app->store.stores,
+			.latency_us = app->store.latency_us,
+			.age_ms = app->store_at_ms ? clock_ms() - app->store_at_ms : 0,
+		},
+	};
+	struct wire_sessions *to = &reply.sessions;
+
+	memcpy(to->app, app->config.name, sizeof(to->app));
+	text_copy_cut(to->where, sizeof(to->where), app->store.where);
+	text_copy_cut(to->reason, sizeof(to->reason), app->store.reason);
+	text_copy_cut(to->warning, sizeof(to->warning), app->store.warning);
+	server_send(client, &reply);
+}
+
+/* --- commands --- */
+
+static void answer_status(struct supervisor *s, struct client *client)
+{
+	send_container(s, client);
+	for (size_t i = 0; i < s->app_count; i++) {
+		if (!named(client, &s->apps[i]))
+			continue;
+		send_app(&s->apps[i], client);
+		send_replicas(&s->apps[i], client);
+		send_sessions(&s->apps[i], client);
+	}
+	server_end(client, EXIT_SUCCESS, "%s", "");
+}
+
+static void answer_restart(struct supervisor *s, struct client *client)
+{
+	if (phase_of(s) != CONTAINER_RUNNING) {
+		server_end(client, EXIT_FAILURE, "cannot roll now: the container is %s",
+		           s->stop != STOP_NONE ? "stopping" : "starting");
+		return;
+	}
+	client->exit_status = EXIT_SUCCESS;
+	for (size_t i = 0; i < s->app_count; i++) {
+		if (!named(client, &s->apps[i]))
+			continue;
+		client->awaits[i] = roll_next_number(&s->apps[i]);
+		roll_request(&s->apps[i]);
+	}
+}
+
+static void answer_stop(struct supervisor *s, struct client *client)
+{
+	server_end(client, EXIT_SUCCESS, "stopping");
+	shutdown_begin(s, EXIT_STOPPED, true);
+}
+
+static void answer_sessions(struct supervisor *s, struct client *client)
+{
+	/* awaits[] counts here what is still to be asked. */
+	for (size_t i = 0; i < s->app_count; i++)
+		if (named(client, &s->apps[i]))
+			client->awaits[i] = 1;
+	for (size_t i = 0; i < s->app_count; i++)
+		if (named(client, &s->apps[i]))
+			sessions_ask(&s->apps[i]);
+}
+
+void answers_sessions_asked(struct app *app)
+{
+	struct server *server = &app->supervisor->server;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &server->clients[i];
+		bool more = false;
+
+		if (client->source.fd < 0 || !client->asked ||
+		    client->request.command != COMMAND_SESSIONS || !client->awaits[app->index])
+			continue;
+		send_sessions(app, client);
+		if (app->store.state == STORE_FAILED)
+			client->exit_status = EXIT_FAILURE;
+		client->awaits[app->index] = 0;
+		for (size_t a = 0; a < APPS_MAX; a++)
+			more = more || client->awaits[a] != 0;
+		if (!more)
+			server_end(client, client->exit_status, "%s", "");
+	}
+}
+
+static bool app_exists(const struct supervisor *s, const struct client *client)
+{
+	for (size_t i = 0; i < s->app_count; i++)
+		if (named(client, &s->apps[i]))
+			return true;
+	return false;
+}
+
+void answers_request(struct server *server, struct client *client)
+{
+	static void (*const answers[])(struct supervisor *, struct client *) = {
+		[COMMAND_STATUS] = answer_status,
+		[COMMAND_RESTART] = answer_restart,
+		[COMMAND_STOP] = answer_stop,
+		[COMMAND_SESSIONS] = answer_sessions,
+	};
+	_Static_assert(ARRAY_SIZE(answers) == WIRE_COMMAND_COUNT, "a command has no answer");
+	struct supervisor *s = container_of(server, struct supervisor, server);
+
+	if (app_exists(s, client))
+		answers[client->request.command](s, client);
+	else
+		server_end(client, EXIT_USAGE, "no app is called '%s'; see twinit status",
+		           client->request.app);
+}

@@ -1,0 +1,303 @@
+#include "init/boot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "init/generation.h"
+#include "init/output.h"
+#include "init/report.h"
+#include "init/roll.h"
+#include "init/sessions.h"
+#include "init/shutdown.h"
+#include "release/publish.h"
+#include "util/clock.h"
+
+enum {
+	ISOLATION_TIMEOUT_MS = 10000,
+	CRASHES_MAX = 5, /* of a replica that was never ready, before the boot has failed */
+};
+
+static void fail(struct supervisor *s, int status, const struct app *app, const char *why)
+{
+	log_write(LOG_ERROR, "%s: %s", app->config.name, why);
+	shutdown_begin(s, status, false);
+}
+
+/* --- isolation --- */
+
+static void on_isolation(struct helper *helper, const void *data, size_t size)
+{
+	struct app *app = container_of(helper, struct app, preflight);
+	struct isolation_answer answer;
+
+	if (size != sizeof(answer))
+		return;
+	memcpy(&answer, data, sizeof(answer));
+	answer.why[sizeof(answer.why) - 1] = '\0';
+	helper_stop(helper);
+	app->preflight_answer = answer.ok && answer.pin <= PIN_PATH ? ANSWER_YES : ANSWER_NO;
+	app->pin = answer.pin;
+	text_copy_cut(app->pin_why, sizeof(app->pin_why), answer.why);
+}
+
+static void on_isolation_end(struct helper *helper)
+{
+	struct app *app = container_of(helper, struct app, preflight);
+
+	app->preflight_answer = ANSWER_NO;
+	text_copy_cut(app->pin_why, sizeof(app->pin_why),
+	              "the helper that tries what isolation can be had died");
+}
+
+static int ask_isolation(struct app *app)
+{
+	struct supervisor *s = app->supervisor;
+	struct isolation_query query = {
+		.wanted = s->config.isolation,
+		.path_possible = app->config.release[0] != '\0' && app->config.docroot_set,
+	};
+	struct question question = {
+		.run = isolation_run,
+		.query = &query,
+		.power = POWER_FULL,
+		.timeout_ms = ISOLATION_TIMEOUT_MS,
+	};
+	struct release release;
+	char why[WHY_SIZE];
+
+	memcpy(query.link, app->config.release, sizeof(query.link));
+	if (release_resolve(app->config.release, &release, why, sizeof(why)) < 0) {
+		fail(s, EXIT_CONFIG, app, why);
+		return -ENOENT;
+	}
+	memcpy(query.release, release.path, sizeof(query.release));
+	release_done(&release);
+	app->preflight_answer = ANSWER_PENDING;
+	app->preflight.on_answer = on_isolation;
+	app->preflight.on_end = on_isolation_end;
+	return helper_start(&app->preflight, &s->loop, &s->inheritance, &question);
+}
+
+void boot_begin(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->app_count; i++) {
+		int r = ask_isolation(&supervisor->apps[i]);
+
+		if (r < 0 && supervisor->stop == STOP_NONE)
+			fail(supervisor, EXIT_CONFIG, &supervisor->apps[i], strerror(-r));
+		if (r < 0)
+			return;
+	}
+}
+
+static void say_isolation(const struct app *app)
+{
+	if (app->config.release[0] == '\0')
+		log_write(LOG_INFO, "%s: code is in the image, no release to pin%s%s",
+		          app->config.name, app->pin_why[0] ? "; " : "", app->pin_why);
+	else
+		log_write(app->pin == PIN_NONE ? LOG_WARNING : LOG_INFO,
+		          "%s: isolation %s%s%s%s", app->config.name, pin_name(app->pin),
+		          app->pin == PIN_NONE ? ", releases may mix" : "",
+		          app->pin_why[0] ? "; " : "", app->pin_why);
+}
+
+/* --- steps --- */
+
+/* Have all apps answered?  Fails the boot on a no. */
+static bool all_answered(struct supervisor *s, bool isolation)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < s->app_count; i++) {
+		struct app *app = &s->apps[i];
+
+		if (app->preflight_answer == ANSWER_NO) {
+			fail(s, EXIT_CONFIG, app, isolation ? app->pin_why : app->why);
+			return false;
+		}
+		all = all && app->preflight_answer == ANSWER_YES;
+	}
+	return all;
+}
+
+static void from_isolation(struct supervisor *s)
+{
+	if (!all_answered(s, true))
+		return;
+	s->boot = BOOT_SETTINGS;
+	for (size_t i = 0; i < s->app_count; i++) {
+		say_isolation(&s->apps[i]);
+		generation_begin(&s->apps[i]);
+	}
+}
+
+static void on_sessions_late(struct deadline *deadline)
+{
+	container_of(deadline, struct supervisor, boot_limit)->boot_late = true;
+}
+
+static void from_settings(struct supervisor *s)
+{
+	if (!all_answered(s, false))
+		return;
+	s->boot = BOOT_SESSIONS;
+	s->boot_limit.on_due = on_sessions_late;
+	deadline_arm(&s->loop, &s->boot_limit, s->config.sessions.wait_ms);
+	for (size_t i = 0; i < s->app_count; i++) {
+		s->apps[i].active = s->apps[i].candidate;
+		s->apps[i].candidate = NULL;
+		if (sessions_wanted(&s->apps[i]))
+			sessions_ask(&s->apps[i]);
+	}
+}
+
+static int open_lanes(struct app *app)
+{
+	const struct generation *generation = app->active;
+	const struct fpm_settings *settings = &generation->fpm.settings;
+
+	app->steered = true;
+	for (unsigned i = 0; i < settings->pool_count; i++) {
+		struct address address = {
+			.backlog = settings->pools[i].backlog,
+			.owner = generation->fpm.owners[i].uid,
+			.group = generation->fpm.owners[i].gid,
+			.mode = settings->pools[i].listen_mode,
+		};
+		int r = address_parse(settings->pools[i].listen, &address);
+
+		if (r >= 0)
+			r = lanes_open(&app->lanes[i], &address);
+		if (r < 0) {
+			char why[WHY_SIZE];
+			struct text text = TEXT(why);
+
+			text_add(&text, "pool %s cannot listen on %s: %s%s", settings->pools[i].name,
+			         settings->pools[i].listen, strerror(-r),
+			         r == -EADDRINUSE ? "; another process has this address, stop it "
+			                            "or change listen"
+			                          : "");
+			fail(app->supervisor, EXIT_CONFIG, app, why);
+			return r;
+		}
+		app->lanes_count++;
+		app->steered = app->steered && app->lanes[i].steered;
+	}
+	if (!app->steered)
+		log_write(LOG_WARNING,
+		          "%s: this kernel does not steer connections; old and new masters share "
+		          "one socket during a roll, and a bad release may get visitors",
+		          app->config.name);
+	return 0;
+}
+
+static void publish(const struct app *app)
+{
+	int r = 0;
+
+	if (app->config.publish[0] != '\0' && app->active->release.path[0] != '\0')
+		r = publish_release(app->config.publish, app->active->release.path);
+	if (r < 0)
+		log_errno(r, "%s: cannot publish release %s at %s, ignoring", app->config.name,
+		          app->active->release.name, app->config.publish);
+}
+
+static void start_masters(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->app_count; i++) {
+		int r = output_prepare(s, &s->apps[i].active->fpm.identity);
+
+		if (r < 0) {
+			fail(s, EXIT_CONFIG, &s->apps[i], strerror(-r));
+			return;
+		}
+		if (open_lanes(&s->apps[i]) < 0)
+			return;
+	}
+	s->boot = BOOT_MASTERS;
+	for (size_t i = 0; i < s->app_count; i++) {
+		publish(&s->apps[i]);
+		roll_fill(&s->apps[i]);
+	}
+}
+
+static void from_sessions(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->app_count; i++) {
+		struct app *app = &s->apps[i];
+
+		if (sessions_well(app))
+			continue;
+		if (s->boot_late && app->store_at_ms != 0)
+			fail(s, EXIT_SESSIONS, app, app->store.reason);
+		return;
+	}
+	deadline_disarm(&s->loop, &s->boot_limit);
+	start_masters(s);
+}
+
+/* A replica that is ready, none that still might become so: as good as it gets. */
+static bool app_is_up(const struct app *app)
+{
+	bool ready = false;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		if (app->masters[i].state == MASTER_STARTING)
+			return false;
+		ready = ready || app->masters[i].state == MASTER_READY;
+	}
+	return ready;
+}
+
+static bool app_has_failed(const struct app *app, const char **why)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		if (app->masters[i].state == MASTER_READY)
+			return false;
+		if (app->masters[i].crashes >= CRASHES_MAX)
+			*why = app->masters[i].why;
+	}
+	return *why != NULL;
+}
+
+static void from_masters(struct supervisor *s)
+{
+	struct news news = { .kind = NEWS_READY };
+
+	for (size_t i = 0; i < s->app_count; i++) {
+		struct app *app = &s->apps[i];
+		const char *why = NULL;
+
+		if (app_has_failed(app, &why)) {
+			fail(s, EXIT_CRASHING, app, "no replica stays up, giving up");
+			return;
+		}
+		if (!app_is_up(app))
+			return;
+		news.count += app->config.replicas;
+	}
+	s->boot = BOOT_DONE;
+	news.ms = (uint32_t)(clock_ms() - s->started_ms);
+	report(s, &news);
+	for (size_t i = 0; i < s->app_count; i++)
+		if (sessions_wanted(&s->apps[i]))
+			deadline_arm(&s->loop, &s->apps[i].stores_next, s->config.sessions.every_ms);
+}
+
+void boot_advance(struct supervisor *supervisor)
+{
+	static void (*const steps[])(struct supervisor *) = {
+		[BOOT_ISOLATION] = from_isolation,
+		[BOOT_SETTINGS] = from_settings,
+		[BOOT_SESSIONS] = from_sessions,
+		[BOOT_MASTERS] = from_masters,
+	};
+	enum boot_step before;
+
+	do {
+		before = supervisor->boot;
+		if (supervisor->stop == STOP_NONE && before != BOOT_DONE)
+			steps[before](supervisor);
+	} while (supervisor->boot != before);
+}

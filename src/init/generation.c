@@ -1,0 +1,324 @@
+#include "init/generation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init/report.h"
+#include "init/sessions.h"
+#include "util/cleanup.h"
+#include "util/fs.h"
+
+enum { SETTINGS_TIMEOUT_MS = 30000 };
+
+static void refuse(struct app *app, const char *why)
+{
+	struct text text = TEXT(app->why);
+
+	text_add(&text, "%s", why);
+	app->preflight_answer = ANSWER_NO;
+	generation_forget_candidate(app);
+}
+
+static void refuse_errno(struct app *app, const char *what, int error)
+{
+	char why[WHY_SIZE];
+	struct text text = TEXT(why);
+
+	text_add(&text, "%s: %s", what, strerror(-error));
+	refuse(app, why);
+}
+
+static struct generation *free_place(struct app *app)
+{
+	for (size_t i = 0; i < GENERATIONS_MAX; i++)
+		if (app->generations[i].number == 0)
+			return &app->generations[i];
+	return NULL;
+}
+
+static int make_memfds(struct generation *generation)
+{
+	generation->sources = memfd_create("twinit-sessions", MFD_CLOEXEC);
+	if (generation->sources < 0)
+		return -errno;
+	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
+		generation->overlays[i] =
+		        memfd_create("twinit-fpm.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (generation->overlays[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Workers get this descriptor too and could open it for writing: what is written stays so. */
+static void seal(const struct generation *generation)
+{
+	for (size_t i = 0; i < OVERLAYS_MAX; i++)
+		(void)fcntl(generation->overlays[i], F_ADD_SEALS,
+		            F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+/* The directory for pid files must be the pool user's, because FPM removes its own there. */
+static int make_pid_dir(struct app *app, const struct identity *identity)
+{
+	char name[NAME_SIZE + 8];
+	struct text text = TEXT(name);
+
+	text_add(&text, "pid-%s", app->config.name);
+	_cleanup_close_ int fd = make_dir_at(app->supervisor->run_fd, name, 0700);
+	if (fd < 0)
+		return fd;
+	return identity->uid != geteuid() && fchown(fd, identity->uid, identity->gid) < 0 ? -errno
+	                                                                                  : 0;
+}
+
+static int parse_address(const struct generation *generation, unsigned pool,
+                         struct address *address)
+{
+	*address = (struct address){ 0 };
+	return address_parse(generation->fpm.settings.pools[pool].listen, address);
+}
+
+static bool same_address(const struct address *a, const struct address *b)
+{
+	return a->length == b->length && a->any == b->any &&
+	       memcmp(&a->sockaddr, &b->sockaddr, a->length) == 0;
+}
+
+/* Which of the open addresses is the pool's?  False when it has none. */
+static bool match_pool(const struct app *app, struct generation *generation, unsigned pool)
+{
+	struct address address;
+
+	if (parse_address(generation, pool, &address) < 0)
+		return false;
+	for (unsigned i = 0; i < app->lanes_count; i++)
+		if (same_address(&app->lanes[i].address, &address)) {
+			generation->lanes_of[pool] = i;
+			return true;
+		}
+	return false;
+}
+
+/* At boot the addresses are opened in the order of the pools; later they must be the same ones. */
+static bool match_pools(struct app *app, struct generation *generation)
+{
+	const struct fpm_settings *settings = &generation->fpm.settings;
+	char why[WHY_SIZE];
+	struct text text = TEXT(why);
+
+	for (unsigned i = 0; i < settings->pool_count; i++)
+		generation->lanes_of[i] = i;
+	if (app->lanes_count == 0)
+		return true;
+	if (settings->pool_count != app->lanes_count) {
+		refuse(app, "pools were added or removed; their addresses need a restart of the "
+		            "container");
+		return false;
+	}
+	for (unsigned i = 0; i < settings->pool_count; i++)
+		if (!match_pool(app, generation, i)) {
+			text_add(&text, "pool %s: listen = %s is new; a changed address needs a "
+			                "restart of the container",
+			         settings->pools[i].name, settings->pools[i].listen);
+			refuse(app, why);
+			return false;
+		}
+	return true;
+}
+
+/* --- may sessions be kept with these settings? --- */
+
+static void on_store_answer(struct helper *helper, const void *data, size_t size)
+{
+	struct app *app = container_of(helper, struct app, preflight);
+	struct store_report report;
+	char why[WHY_SIZE];
+	struct text text = TEXT(why);
+
+	if (size != sizeof(report))
+		return;
+	memcpy(&report, data, sizeof(report));
+	report.reason[sizeof(report.reason) - 1] = '\0';
+	helper_stop(helper);
+	text_add(&text, "session store: %s", report.reason);
+	if (report.state == STORE_FAILED)
+		refuse(app, why);
+	else
+		app->preflight_answer = ANSWER_YES;
+}
+
+static void on_store_end(struct helper *helper)
+{
+	struct app *app = container_of(helper, struct app, preflight);
+
+	refuse(app, "the session store did not answer in time");
+}
+
+/* At boot the store may come later than we, and is waited for. */
+static void ask_store(struct app *app)
+{
+	struct supervisor *s = app->supervisor;
+	enum verify verify = s->config.sessions.verify;
+	int r;
+
+	if (s->boot != BOOT_DONE || verify == VERIFY_OFF || verify == VERIFY_REPORT) {
+		app->preflight_answer = ANSWER_YES;
+		return;
+	}
+	r = sessions_start(s, app->candidate->sources, &app->preflight, on_store_answer,
+	                   on_store_end);
+	if (r < 0)
+		refuse_errno(app, "cannot ask the session store", r);
+}
+
+/* --- settings --- */
+
+static void on_answer(struct helper *helper, const void *data, size_t size)
+{
+	struct app *app = container_of(helper, struct app, preflight);
+	struct generation *generation = app->candidate;
+
+	if (size != sizeof(generation->fpm))
+		return;
+	memcpy(&generation->fpm, data, size);
+	helper_stop(helper); /* one answer is all it has */
+	if (!settings_answer_check(&generation->fpm, size)) {
+		refuse(app, "the helper that reads the FPM configuration gave a wrong answer");
+	} else if (!generation->fpm.ok) {
+		char why[WHY_SIZE];
+
+		memcpy(why, generation->fpm.why, sizeof(why));
+		refuse(app, why);
+	} else if (match_pools(app, generation)) {
+		int r = make_pid_dir(app, &generation->fpm.identity);
+
+		seal(generation);
+		if (r < 0)
+			refuse_errno(app, "cannot make a directory for pid files", r);
+		else
+			ask_store(app);
+	}
+}
+
+static void on_end(struct helper *helper)
+{
+	struct app *app = container_of(helper, struct app, preflight);
+
+	if (app->preflight_answer == ANSWER_PENDING)
+		refuse(app, helper->late ? "php-fpm -tt took longer than 30 s"
+		                         : "the helper that reads the FPM configuration died");
+}
+
+static int ask(struct app *app, struct generation *generation)
+{
+	struct supervisor *s = app->supervisor;
+	struct settings_query query = {
+		.app = &app->config,
+		.release = &generation->release,
+		.pin = app->pin,
+		.run_dir = s->run_dir,
+		.generation = generation->number,
+		.sources = generation->sources,
+		.pin_fd = s->pin_fd,
+	};
+	struct question question = {
+		.run = settings_run,
+		.query = &query,
+		.power = POWER_CONFIG,
+		.timeout_ms = SETTINGS_TIMEOUT_MS,
+		.keep = { generation->sources, s->pin_fd },
+		.keep_count = 2,
+	};
+
+	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
+		query.overlays[i] = generation->overlays[i];
+		question.keep[question.keep_count++] = generation->overlays[i];
+	}
+	app->preflight.on_answer = on_answer;
+	app->preflight.on_end = on_end;
+	return helper_start(&app->preflight, &s->loop, &s->inheritance, &question);
+}
+
+void generation_begin(struct app *app)
+{
+	struct generation *generation = free_place(app);
+	char why[WHY_SIZE];
+	int r;
+
+	app->preflight_answer = ANSWER_PENDING;
+	if (!generation) {
+		refuse(app, "the releases of earlier rolls are all still in use");
+		return;
+	}
+	generation->number = ++app->generation_count;
+	generation->sources = FD_NONE;
+	for (size_t i = 0; i < OVERLAYS_MAX; i++)
+		generation->overlays[i] = FD_NONE;
+	release_none(&generation->release);
+	app->candidate = generation;
+	if (release_resolve(app->config.release, &generation->release, why, sizeof(why)) < 0) {
+		refuse(app, why);
+		return;
+	}
+	r = make_memfds(generation);
+	if (r >= 0)
+		r = ask(app, generation);
+	if (r < 0)
+		refuse_errno(app, "cannot read the FPM configuration", r);
+}
+
+static void remove_prepends(struct app *app, const struct generation *generation)
+{
+	char name[NAME_SIZE + POOL_NAME_SIZE + 32];
+
+	for (unsigned i = 0; i < generation->fpm.settings.pool_count && i < POOLS_MAX; i++) {
+		settings_prepend_name(app->config.name, generation->number,
+		                      generation->fpm.settings.pools[i].name, name, sizeof(name));
+		(void)unlinkat(app->supervisor->pin_fd, name, 0);
+	}
+}
+
+static void free_generation(struct app *app, struct generation *generation)
+{
+	if (app->pin == PIN_PATH)
+		remove_prepends(app, generation);
+	for (size_t i = 0; i < OVERLAYS_MAX; i++)
+		fd_close(&generation->overlays[i]);
+	fd_close(&generation->sources);
+	release_done(&generation->release);
+	generation->fpm.settings.pool_count = 0;
+	generation->number = 0;
+}
+
+void generation_forget_candidate(struct app *app)
+{
+	helper_stop(&app->preflight);
+	app->candidate = NULL;
+	generation_collect(app);
+}
+
+static bool in_use(const struct app *app, const struct generation *generation)
+{
+	if (generation == app->active || generation == app->candidate)
+		return true;
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state != MASTER_GONE &&
+		    app->masters[i].generation == generation)
+			return true;
+	return false;
+}
+
+void generation_collect(struct app *app)
+{
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		struct generation *generation = &app->generations[i];
+
+		if (generation->number != 0 && !in_use(app, generation))
+			free_generation(app, generation);
+	}
+}

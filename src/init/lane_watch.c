@@ -1,0 +1,257 @@
+#include "init/lane_watch.h"
+
+#include <string.h>
+
+#include "init/launch.h"
+#include "init/master.h"
+#include "init/report.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+unsigned lane_idle(const struct app *app)
+{
+	return app->steered ? (app->lane + 1) % LANE_COUNT : app->lane;
+}
+
+static bool has_master(const struct app *app, unsigned lane)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state != MASTER_GONE && app->masters[i].lane == lane)
+			return true;
+	return false;
+}
+
+bool lane_empty(const struct app *app, unsigned lane)
+{
+	if (has_master(app, lane))
+		return false;
+	for (unsigned i = 0; i < app->lanes_count; i++)
+		if (lane_has_queue(&app->lanes[i], lane))
+			return false;
+	return true;
+}
+
+/* --- drain --- */
+
+static bool is_draining(const struct master *master, unsigned lane)
+{
+	return master->state == MASTER_DRAINING && master->lane == lane;
+}
+
+static const char *release_of_lane(const struct lane_watch *watch)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (is_draining(&watch->app->masters[i], watch->lane))
+			return watch->app->masters[i].generation->release.name;
+	return "";
+}
+
+static void tell(struct lane_watch *watch, enum news_kind kind)
+{
+	struct news news = news_of(watch->app, kind);
+
+	text_copy_cut(news.release, sizeof(news.release), release_of_lane(watch));
+	news.count = watch->seen.busy;
+	news.ms = (uint32_t)(clock_ms() - watch->drain_since_ms);
+	report(watch->app->supervisor, &news);
+}
+
+static void finish_drain(struct lane_watch *watch)
+{
+	struct app *app = watch->app;
+
+	tell(watch, NEWS_DRAINED);
+	helper_stop(&watch->drain);
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (is_draining(&app->masters[i], watch->lane))
+			master_deliver(&app->masters[i], EVENT_IDLE);
+}
+
+static void on_drain_answer(struct helper *helper, const void *data, size_t size)
+{
+	struct lane_watch *watch = container_of(helper, struct lane_watch, drain);
+	const struct drain_answer *answer = data;
+
+	if (size != sizeof(*answer) || answer->busy_state > WORKER_OTHER)
+		return;
+	watch->seen = *answer;
+	if (answer->idle)
+		finish_drain(watch);
+	else if (answer->busy > 0)
+		tell(watch, NEWS_DRAINING);
+}
+
+static void on_drain_end(struct helper *helper)
+{
+	struct lane_watch *watch = container_of(helper, struct lane_watch, drain);
+
+	watch->drain_failed = true;
+	log_write(LOG_ERROR, "%s: the helper that watches the drain died, waiting for drain_timeout",
+	          watch->app->config.name);
+}
+
+static void add_master(const struct master *master, struct drain_query *query)
+{
+	const struct fpm_settings *settings = &master->generation->fpm.settings;
+
+	for (unsigned pool = 0;
+	     pool < settings->pool_count && query->socket_count < DRAIN_SOCKETS_MAX; pool++) {
+		struct drain_socket *socket = &query->sockets[query->socket_count++];
+
+		launch_private_name(master, pool, 's', socket->name);
+		memcpy(socket->path, settings->pools[pool].status_path, sizeof(socket->path));
+	}
+}
+
+static void start_drain(struct lane_watch *watch)
+{
+	struct app *app = watch->app;
+	struct supervisor *s = app->supervisor;
+	static struct drain_query query; /* some kilobytes, which the child copies */
+	struct question question = {
+		.run = drain_run,
+		.query = &query,
+		.power = POWER_PRIVATE,
+		.keep = { s->private_fd },
+		.keep_count = 1,
+	};
+	int r;
+
+	query = (struct drain_query){ .private_fd = s->private_fd };
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (is_draining(&app->masters[i], watch->lane))
+			add_master(&app->masters[i], &query);
+	for (unsigned i = 0; i < app->lanes_count; i++) {
+		query.listeners[query.listener_count++] = app->lanes[i].fds[watch->lane];
+		question.keep[question.keep_count++] = app->lanes[i].fds[watch->lane];
+	}
+	watch->seen = (struct drain_answer){ 0 };
+	watch->drain_since_ms = clock_ms();
+	watch->drain.on_answer = on_drain_answer;
+	watch->drain.on_end = on_drain_end;
+	r = helper_start(&watch->drain, &s->loop, &s->inheritance, &question);
+	watch->drain_failed = r < 0;
+	if (r < 0)
+		log_errno(r, "%s: cannot watch the drain, waiting for drain_timeout",
+		          app->config.name);
+}
+
+static void advance_drain(struct lane_watch *watch)
+{
+	bool draining = false;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		draining = draining || is_draining(&watch->app->masters[i], watch->lane);
+	if (!draining) {
+		helper_stop(&watch->drain);
+		watch->drain_failed = false;
+	} else if (!helper_running(&watch->drain) && !watch->drain_failed) {
+		start_drain(watch);
+	}
+}
+
+/* --- rescue --- */
+
+static void unwatch(struct lane_watch *watch)
+{
+	for (unsigned i = 0; watch->watched && i < POOLS_MAX; i++) {
+		loop_forget(&watch->app->supervisor->loop, &watch->listeners[i].source);
+		watch->listeners[i].source.fd = FD_NONE;
+	}
+	watch->watched = false;
+}
+
+static void rescue(struct lane_watch *watch)
+{
+	struct app *app = watch->app;
+	struct news news = news_of(app, NEWS_RESCUE);
+
+	unwatch(watch);
+	news.lane = watch->lane;
+	report(app->supervisor, &news);
+	master_start(app, app->active, GROUP_OLD, watch->lane, 1, true);
+}
+
+/* One late connection calls for one rescue master, on whichever address it came. */
+static void on_late_connection(struct event_source *source)
+{
+	struct lane_watch *watch = container_of(source, struct lane_listener, source)->watch;
+
+	if (watch->watched)
+		rescue(watch);
+}
+
+static void watch_lane(struct lane_watch *watch)
+{
+	struct app *app = watch->app;
+
+	watch->watched = true;
+	for (unsigned i = 0; i < app->lanes_count; i++) {
+		struct event_source *source = &watch->listeners[i].source;
+
+		source->fd = app->lanes[i].fds[watch->lane];
+		source->on_ready = on_late_connection;
+		if (source->fd >= 0 && loop_watch(&app->supervisor->loop, source) < 0)
+			log_write(LOG_ERROR, "%s: cannot watch lane %c for late connections",
+			          app->config.name, lane_letter(watch->lane));
+	}
+}
+
+/* A rescue master that answers drains at once: it is there for what waits and nothing else. */
+static void advance_rescue(struct lane_watch *watch)
+{
+	struct app *app = watch->app;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		struct master *master = &app->masters[i];
+
+		if (master->rescue && master->lane == watch->lane &&
+		    master->state == MASTER_READY)
+			master_deliver(master, EVENT_DRAIN);
+	}
+}
+
+static bool abandoned(const struct lane_watch *watch)
+{
+	const struct app *app = watch->app;
+
+	return app->lanes_count > 0 && app->active && !has_master(app, watch->lane) &&
+	       (watch->lane != app->lane || app->supervisor->stop == STOP_DRAIN);
+}
+
+void lane_watches_advance(struct app *app)
+{
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		struct lane_watch *watch = &app->watches[lane];
+
+		advance_rescue(watch);
+		advance_drain(watch);
+		if (abandoned(watch) && !watch->watched)
+			watch_lane(watch);
+		else if (!abandoned(watch))
+			unwatch(watch);
+	}
+}
+
+void lane_watches_init(struct app *app)
+{
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		struct lane_watch *watch = &app->watches[lane];
+
+		*watch = (struct lane_watch){ .app = app, .lane = lane };
+		watch->drain.source.fd = FD_NONE;
+		for (unsigned i = 0; i < POOLS_MAX; i++)
+			watch->listeners[i] = (struct lane_listener){
+				.source.fd = FD_NONE,
+				.watch = watch,
+			};
+	}
+}
+
+void lane_watches_stop(struct app *app)
+{
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		unwatch(&app->watches[lane]);
+		helper_stop(&app->watches[lane].drain);
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * lane_watch.h - lanes that new connections no longer come to: their masters finish, and a
+ * connection that arrives late all the same gets a rescue master.
+ *
+ * A handshake that began before a cutover can complete after the old lane looked empty.  So an
+ * abandoned lane stays in the loop, and a rescue master, one more master of the active release,
+ * serves what comes, drains and goes.
+ */
+#pragma once
+
+#include "init/state.h"
+
+void lane_watches_init(struct app *app);
+
+/* Start the drains, watches and rescues that the state of @app asks for. */
+void lane_watches_advance(struct app *app);
+
+/* The lane that a roll builds on. */
+unsigned lane_idle(const struct app *app);
+
+/* True when @lane has neither a master nor a connection. */
+bool lane_empty(const struct app *app, unsigned lane);
+
+/* Forget all watches and drains. */
+void lane_watches_stop(struct app *app);

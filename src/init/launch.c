@@ -1,0 +1,166 @@
+#include "init/launch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fpm/overlay.h"
+#include "util/cleanup.h"
+#include "util/fs.h"
+#include "util/log.h"
+
+enum {
+	PRIVATE_BACKLOG = 128,
+	FDS_PER_POOL = 3,  /* lane, status, probe */
+	SOCKETS_PER_VARIABLE = 128,
+};
+_Static_assert(1 + POOLS_MAX * FDS_PER_POOL <= SPAWN_FDS_MAX, "too many descriptors");
+_Static_assert(POOLS_MAX * FDS_PER_POOL <= SOCKETS_PER_VARIABLE, "one FPM_SOCKETS is not enough");
+
+void launch_private_name(const struct master *master, unsigned pool, char kind,
+                         char name[PRIVATE_NAME_SIZE])
+{
+	struct text text = text_init(name, PRIVATE_NAME_SIZE);
+
+	text_add(&text, "%zu-%u-%u.%c", master->app->index, master->serial, pool, kind);
+}
+
+static int listen_private(const struct master *master, unsigned pool, char kind, int *fd)
+{
+	int dir_fd = master->app->supervisor->private_fd;
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char name[PRIVATE_NAME_SIZE], path[FD_PATH_SIZE];
+	_cleanup_close_ int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (s < 0)
+		return -errno;
+	launch_private_name(master, pool, kind, name);
+	path_in_fd(dir_fd, name, path);
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	/* The directory keeps others out; helpers get in by its group. */
+	if (bind(s, (struct sockaddr *)&un, sizeof(un)) < 0 || chmod(path, 0660) < 0 ||
+	    listen(s, PRIVATE_BACKLOG) < 0)
+		return -errno;
+	*fd = TAKE_FD(s);
+	return 0;
+}
+
+void launch_remove_private(const struct master *master)
+{
+	static const char kinds[] = { 's', 'p' };
+	char name[PRIVATE_NAME_SIZE];
+
+	for (unsigned pool = 0; pool < master->generation->fpm.settings.pool_count; pool++)
+		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+			launch_private_name(master, pool, kinds[i], name);
+			(void)unlinkat(master->app->supervisor->private_fd, name, 0);
+		}
+}
+
+/* FPM finds the descriptors by the addresses it is configured with (fpm_sockets.c). */
+static void add_key(struct text *sockets, const char *key, size_t index)
+{
+	text_add(sockets, "%s%s=%zu", sockets->buffer[sockets->length - 1] == '=' ? "" : ",", key,
+	         index + SPAWN_FIRST_FD);
+}
+
+static void add_lane(const struct master *master, unsigned pool, struct spawn *spawn,
+                     struct text *sockets)
+{
+	const struct generation *generation = master->generation;
+	const struct lanes *lanes = &master->app->lanes[generation->lanes_of[pool]];
+	char key[ADDRESS_TEXT_SIZE];
+
+	if (address_is_unix(&lanes->address))
+		overlay_decoy_listen(generation->fpm.settings.pools[pool].name, key);
+	else
+		address_key(&lanes->address, key);
+	add_key(sockets, key, spawn->fd_count);
+	spawn->fds[spawn->fd_count++] = lanes->fds[master->lane];
+}
+
+static int add_private(const struct master *master, unsigned pool, char kind, struct spawn *spawn,
+                       struct text *sockets)
+{
+	const char *name = master->generation->fpm.settings.pools[pool].name;
+	char key[LISTEN_SIZE];
+	int r = listen_private(master, pool, kind, &spawn->fds[spawn->fd_count]);
+
+	if (r < 0)
+		return r;
+	if (kind == 's')
+		overlay_decoy_status(name, key);
+	else
+		overlay_decoy_probe(name, key);
+	add_key(sockets, key, spawn->fd_count++);
+	return 0;
+}
+
+static int add_sockets(const struct master *master, struct spawn *spawn, struct text *sockets)
+{
+	int r = 0;
+
+	for (unsigned pool = 0; pool < master->generation->fpm.settings.pool_count; pool++)
+		add_lane(master, pool, spawn, sockets);
+	for (unsigned pool = 0; r >= 0 && pool < master->generation->fpm.settings.pool_count;
+	     pool++) {
+		r = add_private(master, pool, 's', spawn, sockets);
+		if (r >= 0)
+			r = add_private(master, pool, 'p', spawn, sockets);
+	}
+	return sockets->cut ? -E2BIG : r;
+}
+
+/* Everything behind the configuration and the lanes was opened for this master alone. */
+static void close_private(const struct master *master, struct spawn *spawn)
+{
+	for (size_t i = 1 + master->generation->fpm.settings.pool_count; i < spawn->fd_count; i++)
+		fd_close(&spawn->fds[i]);
+}
+
+int launch_master(struct master *master)
+{
+	static char sockets_buffer[32 * 1024];
+	struct supervisor *s = master->app->supervisor;
+	struct generation *generation = master->generation;
+	unsigned overlay = master->rescue ? OVERLAY_RESCUE : master->number - 1;
+	const char *const argv[] = { generation->fpm.php_fpm, "-F", "-y", "/proc/self/fd/3", NULL };
+	char replica[NAME_SIZE + 48];
+	struct text sockets = TEXT(sockets_buffer), replica_text = TEXT(replica);
+	struct spawn spawn = {
+		.inheritance = &s->inheritance,
+		.path = generation->fpm.php_fpm,
+		.argv = argv,
+		.envp = (const char *const *)s->environment,
+		.fds = { generation->overlays[overlay] },
+		.fd_count = 1,
+		.stderr_fd = s->stderr_fd,
+		.identity = generation->fpm.identity,
+		.pin = master->app->pin,
+		.link = master->app->config.release,
+		.release = generation->release.path,
+		.read_only = master->app->config.read_only,
+	};
+	int r;
+
+	if (release_refresh(&generation->release) < 0)
+		log_write(LOG_WARNING, "%s: release '%s' was removed while it is in use",
+		          master->app->config.name, generation->release.path);
+	master->serial = ++s->serial;
+	text_add(&sockets, "FPM_SOCKETS=");
+	r = add_sockets(master, &spawn, &sockets);
+	text_add(&replica_text, "TWINIT_REPLICA=%s/%u%s", master->app->config.name, master->number,
+	         master->rescue ? "r" : "");
+	s->environment[s->environment_count] = sockets_buffer;
+	s->environment[s->environment_count + 1] = replica;
+	if (r >= 0)
+		r = spawn_start(&spawn, &master->child);
+	s->environment[s->environment_count] = NULL;
+	close_private(master, &spawn);
+	if (r < 0)
+		launch_remove_private(master);
+	return r;
+}

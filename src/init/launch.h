@@ -1,0 +1,20 @@
+/* launch.h - make the process of a master: its sockets, environment and command line. */
+#pragma once
+
+#include "init/state.h"
+#include "question/ping.h"
+
+/*
+ * Fork the master with everything it needs: private sockets that listen already, the lane's public
+ * sockets, its configuration.  Our own copies of the private sockets are closed afterwards.
+ *
+ * Returns 0 and fills master->child, or -errno and there is no process.
+ */
+MUST_CHECK int launch_master(struct master *master);
+
+/* The name of the private socket of @pool: 'p' its probe, 's' its status page. */
+void launch_private_name(const struct master *master, unsigned pool, char kind,
+                         char name[PRIVATE_NAME_SIZE]);
+
+/* Remove the names of its private sockets. */
+void launch_remove_private(const struct master *master);

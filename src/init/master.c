@@ -1,0 +1,436 @@
+#include "init/master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init/launch.h"
+#include "init/report.h"
+#include "loop/reap.h"
+#include "question/ping.h"
+#include "rollout/backoff.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+enum {
+	QUIT_MS = 2000, /* an idle FPM leaves in 10 ms */
+	TERM_MS = 1000,
+	STRAY_MS = 5000, /* workers whose master died finish their request */
+	START_SLACK_MS = 1000, /* the ping says more than the deadline behind it */
+};
+
+/* --- time --- */
+
+/* While we stop, nothing may take longer than what is left of stop_timeout. */
+static uint64_t limited(const struct master *master, uint64_t ms, uint64_t reserve_ms)
+{
+	const struct supervisor *s = master->app->supervisor;
+	uint64_t now = clock_ms();
+
+	if (s->stop == STOP_NONE)
+		return ms;
+	uint64_t left = s->stop_at_ms > now + reserve_ms ? s->stop_at_ms - now - reserve_ms : 0;
+	return left < ms ? left : ms;
+}
+
+static void arm(struct master *master, uint64_t in_ms)
+{
+	deadline_arm(&master->app->supervisor->loop, &master->deadline, in_ms);
+}
+
+static void disarm(struct master *master)
+{
+	deadline_disarm(&master->app->supervisor->loop, &master->deadline);
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+	master_deliver(container_of(deadline, struct master, deadline), EVENT_DEADLINE);
+}
+
+/* --- is it ready? --- */
+
+static void on_ping_answer(struct helper *helper, const void *data, size_t size)
+{
+	struct master *master = container_of(helper, struct master, ping);
+	const struct ping_answer *answer = data;
+	struct text why = TEXT(master->why);
+
+	if (size != sizeof(*answer))
+		return;
+	helper_stop(helper);
+	if (answer->ready) {
+		master_deliver(master, EVENT_READY);
+		return;
+	}
+	text_add(&why, "%.*s", (int)sizeof(answer->why) - 1, answer->why);
+	/* Its process may just have died, which says more; a live one has failed. */
+	arm(master, START_SLACK_MS);
+}
+
+static void on_ping_end(struct helper *helper)
+{
+	struct master *master = container_of(helper, struct master, ping);
+	struct text why = TEXT(master->why);
+
+	text_add(&why, "the helper that pings it died");
+	arm(master, START_SLACK_MS);
+}
+
+static int start_ping(struct master *master)
+{
+	struct supervisor *s = master->app->supervisor;
+	struct ping_query query = {
+		.private_fd = s->private_fd,
+		.count = master->generation->fpm.settings.pool_count,
+		.timeout_ms = master->app->config.start_timeout_ms,
+	};
+	struct question question = {
+		.run = ping_run,
+		.query = &query,
+		.power = POWER_PRIVATE,
+		.keep = { s->private_fd },
+		.keep_count = 1,
+		.timeout_ms = query.timeout_ms + START_SLACK_MS,
+	};
+
+	for (unsigned pool = 0; pool < query.count; pool++)
+		launch_private_name(master, pool, 'p', query.probes[pool]);
+	master->ping.on_answer = on_ping_answer;
+	master->ping.on_end = on_ping_end;
+	return helper_start(&master->ping, &s->loop, &s->inheritance, &question);
+}
+
+/* --- actions --- */
+
+static void signal_master(const struct master *master, int number)
+{
+	if (master->child.pid > 0)
+		(void)kill(master->child.pid, number);
+}
+
+static void signal_group(pid_t group, int number)
+{
+	if (group > 0)
+		(void)kill(-group, number);
+}
+
+static int spawn(struct master *master)
+{
+	struct news news = news_of(master->app, NEWS_REPLICA_STARTING);
+	int r;
+
+	master->spawned_ms = clock_ms();
+	r = launch_master(master);
+	if (r < 0) {
+		struct text why = TEXT(master->why);
+
+		text_add(&why, "cannot make its process: %s", strerror(-r));
+		return r;
+	}
+	master->starts++;
+	master->why[0] = '\0';
+	news.replica = master->number;
+	news.lane = master->lane;
+	if (!master->rescue)
+		report(master->app->supervisor, &news);
+	arm(master, master->app->config.start_timeout_ms + START_SLACK_MS);
+	r = start_ping(master);
+	if (r < 0)
+		log_errno(r, "%s/%u: cannot ping it", master->app->config.name, master->number);
+	return 0;
+}
+
+static void settle(struct master *master, enum master_state now)
+{
+	struct news news = news_of(master->app, NEWS_REPLICA_READY);
+
+	disarm(master);
+	if (now != MASTER_READY || master->rescue)
+		return;
+	news.replica = master->number;
+	news.lane = master->lane;
+	news.ms = (uint32_t)(clock_ms() - master->spawned_ms);
+	report(master->app->supervisor, &news);
+}
+
+/* What a drain that took too long leaves behind is cut off. */
+static void count_cut(struct master *master, enum master_event event)
+{
+	struct app *app = master->app;
+	struct lane_watch *watch = &app->watches[master->lane];
+	struct news news = news_of(app, NEWS_DRAIN_LATE);
+	struct text text = TEXT(news.text);
+
+	if (event != EVENT_DEADLINE || !helper_running(&watch->drain))
+		return;
+	helper_stop(&watch->drain);
+	app->cut += watch->seen.busy;
+	memcpy(news.release, master->generation->release.name, sizeof(news.release));
+	news.count = watch->seen.busy;
+	if (watch->seen.busy_pid != 0)
+		text_add(&text, "worker %d is '%s'", watch->seen.busy_pid,
+		         worker_state_name(watch->seen.busy_state));
+	report(app->supervisor, &news);
+}
+
+static void quit(struct master *master, enum master_state before, enum master_event event)
+{
+	/* Where masters share a lane a stop cannot wait for idleness, so FPM's own has to. */
+	uint64_t grace = before == MASTER_READY && master->group != GROUP_CANDIDATE
+	                         ? master->app->config.drain_timeout_ms
+	                         : QUIT_MS;
+
+	if (before == MASTER_DRAINING)
+		count_cut(master, event);
+	signal_master(master, SIGQUIT);
+	arm(master, limited(master, grace, TERM_MS));
+}
+
+static void delay(struct master *master)
+{
+	uint64_t lived_ms = clock_ms() - master->spawned_ms;
+	struct news news = news_of(master->app, master->group == GROUP_CANDIDATE
+	                                                ? NEWS_REPLICA_FAILED
+	                                                : NEWS_REPLICA_CRASHED);
+	struct text text = TEXT(news.text);
+
+	master->crashes = backoff_count(master->crashes, lived_ms);
+	news.replica = master->number;
+	news.ms = backoff_ms(master->crashes);
+	text_add(&text, "%s", master->why);
+	report(master->app->supervisor, &news);
+	arm(master, news.ms);
+}
+
+/* Carry out @action.  False when a process could not be made. */
+static bool perform(struct master *master, enum master_action action, enum master_state before,
+                    enum master_event event)
+{
+	switch (action) {
+	case ACTION_SPAWN:
+		return spawn(master) >= 0;
+	case ACTION_SETTLE:
+		settle(master, master->state);
+		break;
+	case ACTION_WATCH:
+		arm(master, limited(master, master->app->config.drain_timeout_ms,
+		                    QUIT_MS + TERM_MS));
+		break;
+	case ACTION_QUIT:
+		quit(master, before, event);
+		break;
+	case ACTION_TERM:
+		signal_master(master, SIGTERM);
+		arm(master, limited(master, TERM_MS, 0));
+		break;
+	case ACTION_KILL:
+		disarm(master);
+		signal_group(master->child.pid, SIGKILL);
+		signal_master(master, SIGKILL);
+		break;
+	case ACTION_DELAY:
+		delay(master);
+		break;
+	case ACTION_NONE:
+	case MASTER_ACTION_COUNT:
+		break;
+	}
+	return true;
+}
+
+void master_deliver(struct master *master, enum master_event event)
+{
+	enum master_state before = master->state;
+	struct transition t = lifecycle_next(before, event);
+
+	if (t.action == ACTION_NONE)
+		return;
+	if (t.next != MASTER_STARTING)
+		helper_stop(&master->ping);
+	if (before == MASTER_STARTING && t.next == MASTER_ABORTING && master->why[0] == '\0') {
+		struct text why = TEXT(master->why);
+
+		text_add(&why, "was not ready within start_timeout");
+	}
+	master->state = t.next;
+	if (!perform(master, t.action, before, event))
+		master_deliver(master, EVENT_EXIT); /* a failure is an event like any other */
+}
+
+/* --- places --- */
+
+void masters_init(struct app *app)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		app->masters[i] = (struct master){
+			.app = app,
+			.child.report_fd = FD_NONE,
+			.ping.source.fd = FD_NONE,
+			.deadline.on_due = on_deadline,
+		};
+}
+
+static struct master *free_place(struct app *app)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state == MASTER_GONE)
+			return &app->masters[i];
+	return NULL;
+}
+
+void master_start(struct app *app, struct generation *generation, enum group group, unsigned lane,
+                  unsigned number, bool rescue)
+{
+	struct master *master = free_place(app);
+
+	if (!master) {
+		log_write(LOG_ERROR, "%s: no place for one more master", app->config.name);
+		return;
+	}
+	master->group = group;
+	master->generation = generation;
+	master->lane = lane;
+	master->number = number;
+	master->rescue = rescue;
+	master->crashes = 0;
+	master->starts = 0;
+	master_deliver(master, EVENT_START);
+}
+
+struct master *master_find(struct app *app, enum group group, unsigned number)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		struct master *master = &app->masters[i];
+
+		if (master->state != MASTER_GONE && master->group == group &&
+		    master->number == number && !master->rescue)
+			return master;
+	}
+	return NULL;
+}
+
+static struct master *find_pid(struct supervisor *supervisor, pid_t pid)
+{
+	for (size_t a = 0; a < supervisor->app_count; a++)
+		for (size_t i = 0; i < MASTERS_MAX; i++)
+			if (supervisor->apps[a].masters[i].child.pid == pid)
+				return &supervisor->apps[a].masters[i];
+	return NULL;
+}
+
+bool master_is(struct supervisor *supervisor, pid_t pid)
+{
+	return find_pid(supervisor, pid) != NULL;
+}
+
+/* --- the end of a master --- */
+
+/* FPM's own words for its exit status (fpm.h). */
+static const char *exit_meaning(int status)
+{
+	switch (status) {
+	case 64:
+		return " (usage)";
+	case 70:
+		return " (software error)";
+	case 78:
+		return " (configuration error)";
+	default:
+		return "";
+	}
+}
+
+static void explain(struct master *master, const siginfo_t *info)
+{
+	enum spawn_stage stage;
+	int error = spawn_report(&master->child.report_fd, &stage);
+	struct text why = TEXT(master->why);
+
+	if (error < 0)
+		text_add(&why, "cannot %s: %s", spawn_stage_name(stage), strerror(-error));
+	else if (info->si_code == CLD_EXITED)
+		text_add(&why, "exited with status %d%s", info->si_status,
+		         exit_meaning(info->si_status));
+	else
+		text_add(&why, "was killed by signal %d (%s)", info->si_status,
+		         strsignal(info->si_status));
+}
+
+static void on_stray_late(struct deadline *deadline)
+{
+	struct stray *stray = container_of(deadline, struct stray, deadline);
+
+	signal_group(stray->group, SIGKILL);
+}
+
+/*
+ * Workers outlive a master that crashes and go on serving the shared socket.  They are told to
+ * finish, and killed when they do not.  The group's number stays taken as long as it has a member,
+ * and we reap them all, so it cannot become somebody else's behind our back.
+ */
+static void adopt_stray(struct supervisor *supervisor, pid_t group)
+{
+	if (kill(-group, SIGQUIT) < 0)
+		return; /* nobody left */
+	for (size_t i = 0; i < STRAYS_MAX; i++) {
+		struct stray *stray = &supervisor->strays[i];
+
+		if (stray->group != 0)
+			continue;
+		*stray = (struct stray){ .group = group, .supervisor = supervisor };
+		stray->deadline.on_due = on_stray_late;
+		deadline_arm(&supervisor->loop, &stray->deadline,
+		             supervisor->stop == STOP_NONE ? STRAY_MS : TERM_MS);
+		return;
+	}
+	signal_group(group, SIGKILL);
+}
+
+void strays_look(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < STRAYS_MAX; i++) {
+		struct stray *stray = &supervisor->strays[i];
+
+		if (stray->group != 0 && kill(-stray->group, 0) < 0 && errno == ESRCH) {
+			deadline_disarm(&supervisor->loop, &stray->deadline);
+			stray->group = 0;
+		}
+	}
+}
+
+bool strays_left(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < STRAYS_MAX; i++)
+		if (supervisor->strays[i].group != 0)
+			return true;
+	return false;
+}
+
+bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *info)
+{
+	struct master *master = find_pid(supervisor, pid);
+
+	if (!master)
+		return false;
+	explain(master, info);
+	master->child.pid = 0;
+	launch_remove_private(master);
+	adopt_stray(supervisor, pid);
+	master_deliver(master, EVENT_EXIT);
+	return true;
+}
+
+void masters_kill_all(struct supervisor *supervisor)
+{
+	for (size_t a = 0; a < supervisor->app_count; a++)
+		for (size_t i = 0; i < MASTERS_MAX; i++) {
+			const struct master *master = &supervisor->apps[a].masters[i];
+
+			signal_group(master->child.pid, SIGKILL);
+			signal_master(master, SIGKILL);
+		}
+	for (size_t i = 0; i < STRAYS_MAX; i++)
+		signal_group(supervisor->strays[i].group, SIGKILL);
+}

@@ -1,0 +1,33 @@
+/* master.h - the one place where a master changes state: decide, say so, act. */
+#pragma once
+
+#include "init/state.h"
+
+/* Make all places of @app empty. */
+void masters_init(struct app *app);
+
+/* Something happened to @master; carry out what the lifecycle says. */
+void master_deliver(struct master *master, enum master_event event);
+
+/*
+ * Start replica @number (from 1) of @generation on @lane, in a free place.  A process that cannot
+ * be made is an exit like any other.
+ */
+void master_start(struct app *app, struct generation *generation, enum group group, unsigned lane,
+                  unsigned number, bool rescue);
+
+/* @pid was reaped; @info says how.  False when it was none of ours. */
+bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *info);
+
+/* The active or candidate replica @number of @app that is not gone, or NULL. */
+struct master *master_find(struct app *app, enum group group, unsigned number);
+
+/* Is @pid a master's? */
+bool master_is(struct supervisor *supervisor, pid_t pid);
+
+/* End the process groups of dead masters that have become empty or late.  See struct stray. */
+void strays_look(struct supervisor *supervisor);
+bool strays_left(const struct supervisor *supervisor);
+
+/* SIGKILL whatever masters and strays there still are. */
+void masters_kill_all(struct supervisor *supervisor);

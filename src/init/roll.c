@@ -1,0 +1,312 @@
+#include "init/roll.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "init/generation.h"
+#include "init/lane_watch.h"
+#include "init/master.h"
+#include "init/report.h"
+#include "init/sessions.h"
+#include "release/publish.h"
+#include "util/clock.h"
+
+static unsigned surge_of(const struct app *app)
+{
+	return app->config.surge == SURGE_DEFAULT ? app->config.replicas : app->config.surge;
+}
+
+static enum answer is_lane_empty(const struct app *app)
+{
+	/* Without a lane of its own a roll builds where the visitors are. */
+	if (!app->steered || lane_empty(app, lane_idle(app)))
+		return ANSWER_YES;
+	return app->lane_late ? ANSWER_NO : ANSWER_PENDING;
+}
+
+static struct roll_view view_of(const struct app *app)
+{
+	struct roll_view view = {
+		.replicas = app->config.replicas,
+		.surge = surge_of(app),
+		.preflight = app->preflight_answer,
+		.lane_empty = is_lane_empty(app),
+	};
+
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state != MASTER_GONE && !app->masters[i].rescue)
+			view.masters[app->masters[i].group][app->masters[i].state]++;
+	return view;
+}
+
+/* --- orders --- */
+
+static void begin(struct app *app)
+{
+	struct news news = news_of(app, NEWS_ROLL_STARTED);
+
+	app->rolls_begun++;
+	app->roll_began_ms = clock_ms();
+	app->cut = 0;
+	app->why[0] = '\0';
+	generation_begin(app);
+	if (!app->candidate)
+		return;
+	text_copy_cut(news.previous, sizeof(news.previous), app->active->release.name);
+	text_copy_cut(news.release, sizeof(news.release), app->candidate->release.name);
+	report(app->supervisor, &news);
+}
+
+static void clear_lane(struct app *app)
+{
+	app->lane_late = false;
+	deadline_arm(&app->supervisor->loop, &app->lane_limit, app->config.drain_timeout_ms);
+}
+
+static void on_lane_late(struct deadline *deadline)
+{
+	struct app *app = container_of(deadline, struct app, lane_limit);
+	struct text why = TEXT(app->why);
+
+	app->lane_late = true;
+	text_add(&why, "the other lane did not become empty within drain_timeout");
+}
+
+static void make_room(struct app *app)
+{
+	for (unsigned number = app->config.replicas; number > 0; number--) {
+		struct master *master = master_find(app, GROUP_ACTIVE, number);
+
+		if (master && master->state == MASTER_READY) {
+			master_deliver(master, EVENT_STOP);
+			return;
+		}
+	}
+}
+
+static int prepare_lanes(struct app *app)
+{
+	for (unsigned i = 0; app->steered && i < app->lanes_count; i++) {
+		int r = lanes_prepare(&app->lanes[i], lane_idle(app));
+
+		if (r < 0)
+			return log_errno(r, "%s: cannot prepare lane %c", app->config.name,
+			                 lane_letter(lane_idle(app)));
+	}
+	return 0;
+}
+
+static void build(struct app *app, unsigned count)
+{
+	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
+	if (prepare_lanes(app) < 0) {
+		rollout_cutover_failed(&app->rollout);
+		return;
+	}
+	for (unsigned number = 1; number <= count; number++)
+		master_start(app, app->candidate, GROUP_CANDIDATE, lane_idle(app), number, false);
+}
+
+/* All addresses move, or none does. */
+static int steer(struct app *app, unsigned lane)
+{
+	for (unsigned i = 0; i < app->lanes_count; i++) {
+		int r = lanes_cutover(&app->lanes[i], lane);
+
+		if (r < 0) {
+			while (i-- > 0)
+				(void)!lanes_cutover(&app->lanes[i], app->lane);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void publish(struct app *app)
+{
+	int r = 0;
+
+	if (app->config.publish[0] != '\0' && app->active->release.path[0] != '\0')
+		r = publish_release(app->config.publish, app->active->release.path);
+	if (r < 0)
+		log_errno(r, "%s: cannot publish release %s at %s, static files stay as they were",
+		          app->config.name, app->active->release.name, app->config.publish);
+}
+
+static void retire(struct master *master, bool steered)
+{
+	master->group = GROUP_OLD;
+	/* On a shared lane new connections still come to it, so it would never be idle. */
+	master_deliver(master, steered ? EVENT_DRAIN : EVENT_STOP);
+}
+
+static void cut_over(struct app *app)
+{
+	struct news news = news_of(app, NEWS_CUTOVER);
+	unsigned lane = lane_idle(app);
+	int r = steer(app, lane);
+
+	if (r < 0) {
+		report_text(app, NEWS_REPLICA_FAILED, "cannot move the connections to it: %s",
+		            strerror(-r));
+		rollout_cutover_failed(&app->rollout);
+		return;
+	}
+	app->lane = lane;
+	app->active = app->candidate;
+	app->candidate = NULL;
+	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
+	report(app->supervisor, &news);
+	publish(app);
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		struct master *master = &app->masters[i];
+
+		if (master->state == MASTER_GONE || master->rescue)
+			continue;
+		if (master->group == GROUP_ACTIVE)
+			retire(master, app->steered);
+		else if (master->group == GROUP_CANDIDATE)
+			master->group = GROUP_ACTIVE;
+	}
+}
+
+void roll_fill(struct app *app)
+{
+	for (unsigned number = 1; number <= app->config.replicas; number++)
+		if (!master_find(app, GROUP_ACTIVE, number))
+			master_start(app, app->active, GROUP_ACTIVE, app->lane, number, false);
+}
+
+static void abandon(struct app *app)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		struct master *master = &app->masters[i];
+
+		if (master->state == MASTER_GONE || master->group != GROUP_CANDIDATE)
+			continue;
+		if (app->why[0] == '\0' && master->why[0] != '\0') {
+			struct text why = TEXT(app->why);
+
+			text_add(&why, "replica %u %s", master->number, master->why);
+		}
+		master_deliver(master, EVENT_STOP);
+	}
+}
+
+/* --- the end --- */
+
+static void answer_client(struct app *app, struct client *client, bool worked)
+{
+	if (client->source.fd < 0 || client->awaits[app->index] == 0 ||
+	    client->awaits[app->index] > app->rolls_ended)
+		return;
+	client->awaits[app->index] = 0;
+	if (!worked)
+		client->exit_status = EXIT_FAILURE;
+	for (size_t i = 0; i < APPS_MAX; i++)
+		if (client->awaits[i] != 0)
+			return;
+	server_end(client, client->exit_status, "%s", "");
+}
+
+static void finish(struct app *app, enum roll_outcome outcome)
+{
+	static const enum news_kind kinds[] = {
+		[ROLL_NONE] = NEWS_ROLL_FAILED,
+		[ROLL_DONE] = NEWS_ROLL_DONE,
+		[ROLL_REFUSED] = NEWS_ROLL_REFUSED,
+		[ROLL_FAILED] = NEWS_ROLL_FAILED,
+	};
+	struct news news = news_of(app, kinds[outcome]);
+
+	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
+	generation_forget_candidate(app);
+	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
+	text_copy_cut(news.text, sizeof(news.text), app->why);
+	news.count = app->config.replicas;
+	news.ms = (uint32_t)(clock_ms() - app->roll_began_ms);
+	news.cut = app->cut;
+	report(app->supervisor, &news);
+	app->last_outcome = outcome;
+	app->rolls_ended = app->rolls_begun;
+	if (outcome == ROLL_DONE)
+		sessions_ask(app); /* the settings may have changed */
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		answer_client(app, &app->supervisor->server.clients[i], outcome == ROLL_DONE);
+}
+
+static void carry_out(struct app *app, struct order order)
+{
+	switch (order.kind) {
+	case ORDER_PREFLIGHT:
+		begin(app);
+		break;
+	case ORDER_CLEAR:
+		clear_lane(app);
+		break;
+	case ORDER_ROOM:
+		make_room(app);
+		break;
+	case ORDER_BUILD:
+		build(app, order.count);
+		break;
+	case ORDER_CUTOVER:
+		cut_over(app);
+		break;
+	case ORDER_FILL:
+		roll_fill(app);
+		break;
+	case ORDER_ABANDON:
+		abandon(app);
+		break;
+	case ORDER_FINISH:
+		finish(app, order.outcome);
+		break;
+	case ORDER_NONE:
+		break;
+	}
+}
+
+void roll_advance(struct app *app)
+{
+	for (;;) {
+		struct roll_view view = view_of(app);
+		struct order order = rollout_next(&app->rollout, &view);
+
+		if (order.kind == ORDER_NONE)
+			break;
+		carry_out(app, order);
+	}
+	generation_collect(app);
+}
+
+void roll_request(struct app *app)
+{
+	if (app->rollout.phase != ROLL_IDLE && !app->rollout.again) {
+		struct news news = news_of(app, NEWS_ROLL_REMEMBERED);
+
+		report(app->supervisor, &news);
+	}
+	rollout_request(&app->rollout);
+}
+
+uint32_t roll_next_number(const struct app *app)
+{
+	return app->rolls_begun + 1;
+}
+
+void roll_cancel(struct app *app)
+{
+	rollout_cancel(&app->rollout);
+	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state != MASTER_GONE &&
+		    app->masters[i].group == GROUP_CANDIDATE)
+			master_deliver(&app->masters[i], EVENT_STOP);
+	generation_forget_candidate(app);
+}
+
+void roll_init(struct app *app)
+{
+	app->lane_limit.on_due = on_lane_late;
+}

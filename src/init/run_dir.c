@@ -1,0 +1,56 @@
+#include "init/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/run_dirs.h"
+#include "util/cleanup.h"
+#include "util/fs.h"
+
+static int make_private(int run_fd)
+{
+	/* Helpers enter by our group, and where we are not root they are what we are. */
+	return make_dir_at(run_fd, "private", geteuid() == 0 ? 0710 : 0700);
+}
+
+/* 0711: PHP must reach the prepended file by its path, and see nothing else. */
+static int open_at(struct supervisor *s, const char *path)
+{
+	_cleanup_close_ int run_fd = make_dir_at(AT_FDCWD, path, 0711);
+	if (run_fd < 0)
+		return run_fd;
+	_cleanup_close_ int private_fd = make_private(run_fd);
+	if (private_fd < 0)
+		return private_fd;
+	_cleanup_close_ int pin_fd = make_dir_at(run_fd, "pin", 0755);
+	if (pin_fd < 0)
+		return pin_fd;
+	int r = path_of_fd(run_fd, s->run_dir, sizeof(s->run_dir));
+	if (r < 0)
+		return r;
+	s->run_fd = TAKE_FD(run_fd);
+	s->private_fd = TAKE_FD(private_fd);
+	s->pin_fd = TAKE_FD(pin_fd);
+	return 0;
+}
+
+int run_dir_open(struct supervisor *supervisor)
+{
+	const struct config *config = &supervisor->config;
+	int r = open_at(supervisor, config->run_dir);
+
+	if (r >= 0)
+		return 0;
+	if (!config->run_dir_set)
+		for (size_t i = 0; run_dirs[i]; i++)
+			if (open_at(supervisor, run_dirs[i]) >= 0) {
+				log_write(LOG_INFO, "run_dir %s cannot be used (%s), taking %s",
+				          config->run_dir, strerror(-r), supervisor->run_dir);
+				return 0;
+			}
+	return log_errno(r, "cannot use run_dir %s%s", config->run_dir,
+	                 config->run_dir_set ? "" : " nor one of its fall-backs; set run_dir");
+}

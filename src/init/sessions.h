@@ -1,0 +1,26 @@
+/* sessions.h - when the session stores are asked, and what their answers mean. */
+#pragma once
+
+#include "init/state.h"
+
+/* Ask the store of @app now, unless it is being asked.  @patience_ms is one address's time. */
+void sessions_ask(struct app *app);
+
+/*
+ * Start @helper with the question about the stores in @sources, a memfd of struct session_source;
+ * it answers with a struct store_report.  0 or -errno.
+ */
+MUST_CHECK int sessions_start(struct supervisor *supervisor, int sources, struct helper *helper,
+                              void (*on_answer)(struct helper *, const void *, size_t),
+                              void (*on_end)(struct helper *));
+
+/* Answered, and nothing that `verify` demands is missing. */
+bool sessions_well(const struct app *app);
+
+/* False when @app keeps no session in Redis and needs none, or verify = off. */
+bool sessions_wanted(const struct app *app);
+
+/* Stop asking. */
+void sessions_stop(struct app *app);
+
+void sessions_init(struct app *app);

@@ -1,0 +1,140 @@
+#include "init/shutdown.h"
+
+#include <string.h>
+
+#include "init/lane_watch.h"
+#include "init/master.h"
+#include "init/report.h"
+#include "init/roll.h"
+#include "init/sessions.h"
+#include "util/clock.h"
+
+enum { CUT_MS = 1000 }; /* what SIGTERM is given before SIGKILL when all shall end at once */
+
+static uint32_t longest(const struct supervisor *s, size_t offset)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < s->app_count; i++) {
+		uint32_t value;
+
+		memcpy(&value, (const char *)&s->apps[i].config + offset, sizeof(value));
+		if (value > most)
+			most = value;
+	}
+	return most;
+}
+
+static void deliver_all(struct app *app, enum master_event event)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		master_deliver(&app->masters[i], event);
+}
+
+static void drain_app(struct app *app)
+{
+	for (unsigned i = 0; i < app->lanes_count; i++) {
+		int r = lanes_refuse_new(&app->lanes[i]);
+
+		if (r < 0)
+			log_errno(r, "%s: cannot turn new connections away, ignoring",
+			          app->config.name);
+	}
+	deliver_all(app, EVENT_DRAIN);
+}
+
+static void on_quiet_over(struct deadline *deadline)
+{
+	struct supervisor *s = container_of(deadline, struct supervisor, stop_next);
+
+	s->stop = STOP_DRAIN;
+	for (size_t i = 0; i < s->app_count; i++)
+		drain_app(&s->apps[i]);
+}
+
+/* The last word: whatever is still there has had its time. */
+static void on_limit(struct deadline *deadline)
+{
+	struct supervisor *s = container_of(deadline, struct supervisor, stop_limit);
+
+	log_write(LOG_WARNING, "stop_timeout is over, killing what is left");
+	masters_kill_all(s);
+	s->done = true;
+}
+
+static void cut(struct supervisor *s)
+{
+	deadline_disarm(&s->loop, &s->stop_next);
+	deadline_arm(&s->loop, &s->stop_limit, 2 * CUT_MS);
+	s->stop = STOP_DRAIN;
+	s->cutting = true;
+	s->stop_at_ms = clock_ms() + CUT_MS;
+	for (size_t i = 0; i < s->app_count; i++) {
+		deliver_all(&s->apps[i], EVENT_STOP);
+		/* From quitting to terminating at once. */
+		for (size_t m = 0; m < MASTERS_MAX; m++)
+			if (s->apps[i].masters[m].state == MASTER_QUITTING)
+				master_deliver(&s->apps[i].masters[m], EVENT_DEADLINE);
+	}
+}
+
+static void begin(struct supervisor *s, int exit_status)
+{
+	uint32_t limit = longest(s, offsetof(struct app_config, stop_timeout_ms));
+	struct news news = { .kind = NEWS_STOPPING, .ms = limit };
+
+	s->exit_status = exit_status;
+	s->stop_at_ms = clock_ms() + limit;
+	s->stop_next.on_due = on_quiet_over;
+	s->stop_limit.on_due = on_limit;
+	s->stop = STOP_QUIET;
+	deadline_arm(&s->loop, &s->stop_limit, limit);
+	if (exit_status == EXIT_STOPPED)
+		report(s, &news);
+	for (size_t i = 0; i < s->app_count; i++) {
+		roll_cancel(&s->apps[i]);
+		sessions_stop(&s->apps[i]);
+	}
+}
+
+void shutdown_begin(struct supervisor *supervisor, int exit_status, bool drain)
+{
+	struct supervisor *s = supervisor;
+
+	if (s->stop != STOP_NONE) {
+		cut(s);
+		return;
+	}
+	begin(s, exit_status);
+	if (drain && s->boot == BOOT_DONE)
+		deadline_arm(&s->loop, &s->stop_next,
+		             longest(s, offsetof(struct app_config, quiet_ms)));
+	else
+		cut(s);
+}
+
+static bool app_is_empty(const struct app *app, bool with_queue)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state != MASTER_GONE)
+			return false;
+	for (unsigned lane = 0; with_queue && lane < LANE_COUNT; lane++)
+		if (!lane_empty(app, lane))
+			return false;
+	return true;
+}
+
+void shutdown_advance(struct supervisor *supervisor)
+{
+	struct supervisor *s = supervisor;
+	/* A connection that slipped in before the filter is served by a rescue master, unless we
+	 * were told to leave at once. */
+	bool with_queue = !s->cutting;
+
+	if (s->stop != STOP_DRAIN || strays_left(s))
+		return;
+	for (size_t i = 0; i < s->app_count; i++)
+		if (!app_is_empty(&s->apps[i], with_queue))
+			return;
+	s->done = true;
+}

@@ -1,0 +1,182 @@
+/*
+ * state.h - everything PID 1 knows, in one place.
+ *
+ * The supervisor has apps; an app has public addresses (lanes), generations (a release, and the FPM
+ * configuration of that moment) and masters, each of one generation and on one lane.  All of it is
+ * made at boot; afterwards nothing is allocated.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "control/server.h"
+#include "listen/lane.h"
+#include "loop/loop.h"
+#include "process/helper.h"
+#include "process/spawn.h"
+#include "question/drain.h"
+#include "question/isolation.h"
+#include "question/settings.h"
+#include "rollout/lifecycle.h"
+#include "rollout/rollout.h"
+#include "session/store.h"
+
+enum {
+	/* The active ones, the candidates or the old ones, and a rescue master a lane. */
+	MASTERS_MAX = 2 * REPLICAS_MAX + LANE_COUNT,
+	GENERATIONS_MAX = 3,
+	STRAYS_MAX = 64,
+	WHY_SIZE = 512,
+};
+
+enum exit_status {
+	EXIT_STOPPED = 0,
+	EXIT_USAGE = 64,
+	EXIT_SESSIONS = 69,
+	EXIT_CRASHING = 70,
+	EXIT_CONFIG = 78,
+};
+
+/* What the replicas of one roll have in common. */
+struct generation {
+	unsigned number; /* 0: a free place */
+	struct release release;
+	struct settings_answer fpm;
+	int overlays[OVERLAYS_MAX]; /* memfds with the configuration of each replica */
+	int sources;                /* memfd with struct session_source; never read here */
+	unsigned lanes_of[POOLS_MAX]; /* pool -> index into app->lanes */
+};
+
+/* One FPM master, or the place for one (MASTER_GONE). */
+struct master {
+	struct app *app;
+	enum master_state state;
+	enum group group;
+	bool rescue;
+	unsigned number; /* replica, from 1 */
+	unsigned lane;
+	struct generation *generation;
+	struct child child;
+	struct deadline deadline; /* the one that its state arms */
+	struct helper ping;
+	unsigned serial;     /* of its private sockets */
+	unsigned starts;
+	unsigned crashes;    /* in a row */
+	uint64_t spawned_ms;
+	char why[256];       /* why it failed last */
+};
+
+/* A listening socket of an abandoned lane. */
+struct lane_listener {
+	struct event_source source;
+	struct lane_watch *watch;
+};
+
+/* One lane of all addresses of an app: who finishes there, and who comes late. */
+struct lane_watch {
+	struct app *app;
+	unsigned lane;
+	struct helper drain;
+	struct drain_answer seen; /* the last answer of the drain */
+	uint64_t drain_since_ms;
+	bool drain_failed; /* its helper died: what drains has until its deadline */
+	bool watched;      /* abandoned: a connection that arrives gets a rescue master */
+	struct lane_listener listeners[POOLS_MAX];
+};
+
+struct app {
+	struct supervisor *supervisor;
+	size_t index;
+	struct app_config config;
+	enum pin pin;
+	char pin_why[WHY_SIZE];
+
+	unsigned lanes_count; /* public addresses; 0 until they are open */
+	struct lanes lanes[POOLS_MAX];
+	struct lane_watch watches[LANE_COUNT];
+	unsigned lane;  /* the active one */
+	bool steered;   /* a roll builds on a lane of its own */
+
+	struct generation generations[GENERATIONS_MAX];
+	struct generation *active;
+	struct generation *candidate; /* of the preflight or roll at hand */
+	unsigned generation_count;
+
+	struct master masters[MASTERS_MAX];
+
+	struct rollout rollout;
+	struct helper preflight; /* isolation at boot, then settings */
+	enum answer preflight_answer;
+	struct deadline lane_limit; /* for ROLL_LANE */
+	bool lane_late;
+	uint32_t rolls_begun;
+	uint32_t rolls_ended;
+	uint64_t roll_began_ms;
+	uint32_t cut; /* requests that the roll at hand cut off */
+	enum roll_outcome last_outcome;
+	char why[WHY_SIZE]; /* why the last preflight or roll failed */
+
+	struct helper stores;
+	struct deadline stores_next;
+	struct store_report store; /* the last answer */
+	uint64_t store_at_ms;      /* when it came; 0: never */
+	bool store_lost;           /* said so, not back yet */
+};
+
+enum boot_step {
+	BOOT_ISOLATION,
+	BOOT_SETTINGS,
+	BOOT_SESSIONS,
+	BOOT_MASTERS,
+	BOOT_DONE,
+};
+
+enum stop_step {
+	STOP_NONE,
+	STOP_QUIET, /* still accepting */
+	STOP_DRAIN, /* masters finish */
+};
+
+/* The process group of a master that died before its workers. */
+struct stray {
+	pid_t group; /* 0: a free place */
+	struct deadline deadline;
+	struct supervisor *supervisor;
+};
+
+struct supervisor {
+	struct loop loop;
+	struct inheritance inheritance;
+	struct event_source signals;
+	struct config config;
+	uint64_t started_ms;
+
+	char run_dir[CONFIG_PATH_SIZE]; /* absolute */
+	int run_fd, private_fd, pin_fd;
+	int stderr_fd; /* what masters get as stderr */
+	struct helper relay;
+
+	struct server server;
+	size_t app_count;
+	struct app *apps; /* app_count of them */
+	struct stray strays[STRAYS_MAX];
+	char **environment; /* for masters: ours, two free places and the end */
+	size_t environment_count;
+	unsigned serial;
+
+	enum boot_step boot;
+	struct deadline boot_limit; /* for BOOT_SESSIONS */
+	bool boot_late;
+	enum stop_step stop;
+	struct deadline stop_next;  /* the end of STOP_QUIET */
+	struct deadline stop_limit; /* the end of everything */
+	uint64_t stop_at_ms;
+	bool cutting; /* no drain: everything ends at once */
+	bool look_for_dead;
+	struct deadline reap_again;
+	bool done;
+	int exit_status;
+	uint64_t reaped;
+};

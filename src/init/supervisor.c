@@ -1,0 +1,281 @@
+#include "init/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init/answers.h"
+#include "init/boot.h"
+#include "init/lane_watch.h"
+#include "init/master.h"
+#include "init/roll.h"
+#include "init/run_dir.h"
+#include "init/sessions.h"
+#include "init/shutdown.h"
+#include "loop/reap.h"
+#include "loop/signals.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/proc.h"
+
+/* --- signals --- */
+
+static bool is_master(void *context, pid_t pid)
+{
+	return master_is(context, pid);
+}
+
+static bool is_below_master(struct server *server, pid_t pid)
+{
+	return proc_descends(pid, is_master, container_of(server, struct supervisor, server));
+}
+
+static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
+{
+	helper_note_exit(&s->relay, pid);
+	for (size_t a = 0; a < s->app_count; a++) {
+		struct app *app = &s->apps[a];
+
+		helper_note_exit(&app->preflight, pid);
+		helper_note_exit(&app->stores, pid);
+		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+			helper_note_exit(&app->watches[lane].drain, pid);
+		for (size_t i = 0; i < MASTERS_MAX; i++)
+			helper_note_exit(&app->masters[i].ping, pid);
+	}
+}
+
+static void on_exit_of(const siginfo_t *info, void *context)
+{
+	struct supervisor *s = context;
+
+	s->reaped++;
+	if (!master_reaped(s, info->si_pid, info))
+		note_exit_of_helpers(s, info->si_pid);
+}
+
+static void roll_all(struct supervisor *s)
+{
+	if (s->boot != BOOT_DONE || s->stop != STOP_NONE) {
+		log_write(LOG_WARNING, "asked to roll while %s, ignoring",
+		          s->stop != STOP_NONE ? "stopping" : "starting");
+		return;
+	}
+	for (size_t i = 0; i < s->app_count; i++)
+		roll_request(&s->apps[i]);
+}
+
+/* A worker may be able to signal us, where it runs as our user; it has nothing to say. */
+static bool from_below(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	if (info->ssi_code > 0 || info->ssi_pid == 0 ||
+	    !is_below_master(&s->server, (pid_t)info->ssi_pid))
+		return false;
+	log_write(LOG_WARNING, "process %u below an FPM master sent %s, ignoring it", info->ssi_pid,
+	          strsignal((int)info->ssi_signo));
+	return true;
+}
+
+static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
+	if (number == SIGCHLD) {
+		s->look_for_dead = true;
+	} else if (from_below(s, info)) {
+		return;
+	} else if (number == SIGHUP && info->ssi_code == SI_KERNEL) {
+		shutdown_begin(s, EXIT_STOPPED, true); /* the terminal was closed */
+	} else if (number == SIGHUP || number == SIGUSR1 || number == SIGUSR2) {
+		roll_all(s);
+	} else if (number == SIGTERM || number == SIGQUIT) {
+		shutdown_begin(s, EXIT_STOPPED, true);
+	} else if (number == SIGINT || number == SIGPWR || number == SIGRTMIN + 3) {
+		shutdown_begin(s, EXIT_STOPPED, false);
+	}
+}
+
+static void on_signals(struct event_source *source)
+{
+	struct supervisor *s = container_of(source, struct supervisor, signals);
+	struct signalfd_siginfo info;
+
+	while (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		take_signal(s, &info);
+}
+
+/* There may be more dead than were collected at once; others had their turn now. */
+static void on_reap_again(struct deadline *deadline)
+{
+	container_of(deadline, struct supervisor, reap_again)->look_for_dead = true;
+}
+
+/* --- the loop --- */
+
+static void advance(struct supervisor *s)
+{
+	if (s->look_for_dead) {
+		s->look_for_dead = false;
+		if (reap_all(on_exit_of, s))
+			deadline_arm(&s->loop, &s->reap_again, 0);
+		strays_look(s);
+	}
+	boot_advance(s);
+	for (size_t i = 0; i < s->app_count; i++) {
+		roll_advance(&s->apps[i]);
+		lane_watches_advance(&s->apps[i]);
+	}
+	shutdown_advance(s);
+}
+
+static int loop(struct supervisor *s)
+{
+	while (!s->done) {
+		int r = loop_turn(&s->loop);
+
+		if (r < 0)
+			log_errno(r, "cannot wait for events, trying again");
+		advance(s);
+	}
+	return s->exit_status;
+}
+
+/* --- from nothing --- */
+
+/* Descriptors 0 to 2 must be taken, or the next one we open would become somebody's stderr. */
+static int open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	return 0;
+}
+
+/* Ours without what speaks of sockets and supervisors, and two places that launch fills. */
+static int make_environment(struct supervisor *s)
+{
+	size_t count = 0;
+
+	while (environ[count])
+		count++;
+	s->environment = calloc(count + 3, sizeof(*s->environment));
+	if (!s->environment)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (!text_begins(environ[i], "FPM_SOCKETS") &&
+		    !text_begins(environ[i], "NOTIFY_SOCKET="))
+			s->environment[s->environment_count++] = environ[i];
+	return 0;
+}
+
+static int make_apps(struct supervisor *s)
+{
+	s->apps = calloc(s->config.app_count, sizeof(*s->apps));
+	if (!s->apps)
+		return -ENOMEM;
+	s->app_count = s->config.app_count;
+	for (size_t i = 0; i < s->app_count; i++) {
+		struct app *app = &s->apps[i];
+
+		app->supervisor = s;
+		app->index = i;
+		app->config = s->config.apps[i];
+		app->preflight.source.fd = FD_NONE;
+		for (size_t l = 0; l < POOLS_MAX; l++)
+			lanes_init(&app->lanes[l]);
+		masters_init(app);
+		lane_watches_init(app);
+		roll_init(app);
+		sessions_init(app);
+	}
+	return 0;
+}
+
+static int open_signals(struct supervisor *s)
+{
+	s->signals.fd = signals_open(&s->inheritance.mask);
+	s->signals.on_ready = on_signals;
+	return s->signals.fd < 0 ? s->signals.fd : loop_watch(&s->loop, &s->signals);
+}
+
+static int open_server(struct supervisor *s)
+{
+	s->server.is_below_master = is_below_master;
+	s->server.on_request = answers_request;
+	return server_open(&s->server, &s->loop, s->run_fd);
+}
+
+/* What cannot fail in a working container; each says what it was about. */
+static int prepare(struct supervisor *s)
+{
+	int r = open_standard_fds();
+
+	log_open();
+	s->inheritance.umask = umask(077);
+	if (r >= 0)
+		r = loop_init(&s->loop);
+	if (r >= 0)
+		r = open_signals(s);
+	/* Where we are not PID 1 orphans must still come to us. */
+	if (r >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		r = -errno;
+	if (r >= 0)
+		r = make_environment(s);
+	if (r >= 0)
+		r = make_apps(s);
+	if (r < 0)
+		return log_errno(r, "cannot start");
+	r = run_dir_open(s);
+	if (r < 0)
+		return r;
+	r = open_server(s);
+	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run_dir) : 0;
+}
+
+static void clean_up(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->app_count; i++) {
+		struct app *app = &s->apps[i];
+
+		lane_watches_stop(app);
+		sessions_stop(app);
+		helper_stop(&app->preflight);
+		app->active = NULL;
+		for (unsigned l = 0; l < app->lanes_count; l++)
+			lanes_close(&app->lanes[l]);
+	}
+	helper_stop(&s->relay);
+	server_close(&s->server);
+	(void)unlinkat(s->run_fd, WIRE_SOCKET, 0);
+}
+
+int supervisor_run(const struct config *config)
+{
+	static struct supervisor s = { .run_fd = FD_NONE, .private_fd = FD_NONE, .pin_fd = FD_NONE };
+
+	s.started_ms = clock_ms();
+	s.config = *config;
+	s.stderr_fd = STDERR_FILENO;
+	s.relay.source.fd = FD_NONE;
+	s.reap_again.on_due = on_reap_again;
+	if (prepare(&s) < 0)
+		return EXIT_CONFIG;
+	log_write(LOG_INFO, "twinit %s, pid %d, run_dir %s", TWINIT_VERSION, getpid(), s.run_dir);
+	boot_begin(&s);
+	boot_advance(&s);
+	shutdown_advance(&s);
+	int status = loop(&s);
+	clean_up(&s);
+	log_write(LOG_INFO, "stopped, exit status %d", status);
+	return status;
+}

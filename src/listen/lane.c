@@ -1,0 +1,260 @@
+#include "listen/lane.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "listen/steer.h"
+#include "util/cleanup.h"
+
+void lanes_init(struct lanes *lanes)
+{
+	*lanes = (struct lanes){ 0 };
+	for (unsigned i = 0; i < LANE_COUNT; i++)
+		lanes->fds[i] = FD_NONE;
+}
+
+static int set_flag(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int backlog_of(const struct address *address)
+{
+	/* The kernel lowers what is above net.core.somaxconn (listen(2)). */
+	return address->backlog > 0 ? address->backlog : INT_MAX;
+}
+
+/* --- TCP --- */
+
+static int tcp_bind(const struct address *address, bool shared, int *fd)
+{
+	/* Blocking, because FPM's workers wait in accept(2); we never accept. */
+	_cleanup_close_ int s = socket(address->sockaddr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int r;
+
+	if (s < 0)
+		return -errno;
+	r = set_flag(s, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (r >= 0 && shared)
+		r = set_flag(s, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (r >= 0 && address->sockaddr.ss_family == AF_INET6)
+		r = set_flag(s, IPPROTO_IPV6, IPV6_V6ONLY, address->any ? 0 : 1);
+	if (r < 0)
+		return r;
+	if (bind(s, (const struct sockaddr *)&address->sockaddr, address->length) < 0)
+		return -errno;
+	*fd = TAKE_FD(s);
+	return 0;
+}
+
+/*
+ * SO_REUSEPORT would let us join a stranger of the same uid without a word, so look for one first:
+ * a bind without it fails where anybody listens.
+ */
+static int tcp_find_stranger(const struct address *address)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	int r = tcp_bind(address, false, &fd);
+
+	if (r < 0)
+		return r;
+	return listen(fd, 1) < 0 ? -errno : 0;
+}
+
+static int tcp_open_lane(struct lanes *lanes, unsigned lane)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	int r = tcp_bind(&lanes->address, true, &fd);
+
+	if (r < 0)
+		return r;
+	/* Before the second listen(), so that the idle lane never sees a SYN. */
+	if (lane == 0)
+		lanes->steered = steer_to(fd, 0) >= 0;
+	if (listen(fd, backlog_of(&lanes->address)) < 0)
+		return -errno;
+	lanes->fds[lane] = TAKE_FD(fd);
+	return 0;
+}
+
+static int tcp_open(struct lanes *lanes)
+{
+	int r = tcp_find_stranger(&lanes->address);
+
+	for (unsigned lane = 0; r >= 0 && lane < LANE_COUNT; lane++) {
+		r = tcp_open_lane(lanes, lane);
+		if (!lanes->steered)
+			break;
+	}
+	return r;
+}
+
+/* --- unix --- */
+
+static int unix_temporary(const struct address *address, unsigned lane, struct sockaddr_un *un)
+{
+	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	int n = snprintf(un->sun_path, sizeof(un->sun_path), "%s.%c", address_path(address),
+	                 lane_letter(lane));
+
+	return n < 0 || (size_t)n >= sizeof(un->sun_path) ? -ENAMETOOLONG : 0;
+}
+
+static int unix_find_stranger(const struct address *address)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&address->sockaddr, address->length) == 0 ||
+	    errno == EAGAIN)
+		return -EADDRINUSE;
+	/* A file that is no socket is not ours to replace. */
+	if (lstat(address_path(address), &st) == 0 && !S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	return 0;
+}
+
+static int unix_open_lane(struct lanes *lanes, unsigned lane)
+{
+	const struct address *address = &lanes->address;
+	struct sockaddr_un un;
+	int r = unix_temporary(address, lane, &un);
+
+	if (r < 0)
+		return r;
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	(void)unlink(un.sun_path);
+	if (bind(fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
+		return -errno;
+	/* Without CAP_CHOWN we can only make sockets for ourselves; then that is what is asked. */
+	if ((address->owner != geteuid() || address->group != getegid()) &&
+	    lchown(un.sun_path, address->owner, address->group) < 0)
+		return -errno;
+	if (chmod(un.sun_path, address->mode) < 0 || listen(fd, backlog_of(address)) < 0)
+		return -errno;
+	fd_close(&lanes->fds[lane]);
+	lanes->fds[lane] = TAKE_FD(fd);
+	return 0;
+}
+
+static int unix_publish(struct lanes *lanes, unsigned lane)
+{
+	struct sockaddr_un un;
+	int r = unix_temporary(&lanes->address, lane, &un);
+
+	if (r < 0)
+		return r;
+	if (rename(un.sun_path, address_path(&lanes->address)) < 0)
+		return -errno;
+	lanes->published = true;
+	return 0;
+}
+
+static int unix_open(struct lanes *lanes)
+{
+	int r = unix_find_stranger(&lanes->address);
+
+	lanes->steered = true;
+	if (r >= 0)
+		r = unix_open_lane(lanes, 0);
+	if (r >= 0)
+		r = unix_publish(lanes, 0);
+	return r;
+}
+
+static void unix_unpublish(struct lanes *lanes)
+{
+	struct sockaddr_un un;
+
+	if (lanes->published)
+		(void)unlink(address_path(&lanes->address));
+	lanes->published = false;
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+		if (unix_temporary(&lanes->address, lane, &un) >= 0)
+			(void)unlink(un.sun_path);
+}
+
+/* --- both --- */
+
+int lanes_open(struct lanes *lanes, const struct address *address)
+{
+	int r;
+
+	lanes_init(lanes);
+	lanes->address = *address;
+	r = address_is_unix(address) ? unix_open(lanes) : tcp_open(lanes);
+	if (r < 0)
+		lanes_close(lanes);
+	return r;
+}
+
+void lanes_close(struct lanes *lanes)
+{
+	if (address_is_unix(&lanes->address))
+		unix_unpublish(lanes);
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+		fd_close(&lanes->fds[lane]);
+}
+
+int lanes_prepare(struct lanes *lanes, unsigned lane)
+{
+	return address_is_unix(&lanes->address) ? unix_open_lane(lanes, lane) : 0;
+}
+
+int lanes_cutover(struct lanes *lanes, unsigned lane)
+{
+	int r = 0;
+
+	if (lane == lanes->active)
+		return 0;
+	if (address_is_unix(&lanes->address))
+		r = unix_publish(lanes, lane);
+	else if (lanes->steered)
+		r = steer_to(lanes->fds[lane], lane);
+	if (r >= 0)
+		lanes->active = lane;
+	return r;
+}
+
+int lanes_refuse_new(struct lanes *lanes)
+{
+	int r = 0;
+
+	if (address_is_unix(&lanes->address)) {
+		unix_unpublish(lanes);
+		return 0;
+	}
+	for (unsigned lane = 0; r >= 0 && lane < LANE_COUNT; lane++)
+		if (lanes->fds[lane] >= 0)
+			r = steer_drop_syn(lanes->fds[lane]);
+	return r;
+}
+
+bool listener_has_queue(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLIN);
+}
+
+bool lane_has_queue(const struct lanes *lanes, unsigned lane)
+{
+	return lanes->fds[lane] >= 0 && listener_has_queue(lanes->fds[lane]);
+}
+
+char lane_letter(unsigned lane)
+{
+	return (char)('A' + lane);
+}

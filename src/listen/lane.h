@@ -1,0 +1,70 @@
+/*
+ * lane.h - the public listening sockets, which belong to twinit and not to any FPM.
+ *
+ * Each public address has LANE_COUNT lanes: sockets that new connections can be steered to.  All
+ * masters that serve accept from the same lane; a roll builds its masters on another one, where no
+ * visitor can reach them, and lane_cutover() then moves every new connection in one step.
+ *
+ *   TCP    the lanes are one SO_REUSEPORT group; a one-instruction program picks the lane.
+ *   unix   each lane is a socket of its own, bound under a temporary name; the cutover renames it
+ *          over the public path.
+ *
+ * Where the kernel refuses the program there is one lane only, shared by old and new masters, and
+ * lanes->steered is false.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "listen/address.h"
+#include "util/macros.h"
+
+enum { LANE_COUNT = 2 };
+
+struct lanes {
+	struct address address;
+	int fds[LANE_COUNT]; /* FD_NONE: not open */
+	unsigned active;     /* the lane that gets new connections */
+	bool steered;
+	bool published; /* unix: the public path is ours */
+};
+
+/* An empty value: nothing open. */
+void lanes_init(struct lanes *lanes);
+
+/*
+ * Open all lanes of @address and listen; lane 0 is the active one.  Never blocks.
+ *
+ * Returns 0; -EADDRINUSE when somebody else has the address (a socket of ours never shares it with
+ * a stranger's); or -errno.  On failure *@lanes is empty again.
+ */
+MUST_CHECK int lanes_open(struct lanes *lanes, const struct address *address);
+
+/* Close everything and remove the public path of a unix socket, if it is still ours. */
+void lanes_close(struct lanes *lanes);
+
+/*
+ * Make the idle lane @lane ready to be built on: a unix lane gets a fresh socket, because its last
+ * one lost its name at the cutover.  Nothing may be queued there.  0 or -errno.
+ */
+MUST_CHECK int lanes_prepare(struct lanes *lanes, unsigned lane);
+
+/* Move all new connections to @lane.  0, or -errno and nothing has changed. */
+MUST_CHECK int lanes_cutover(struct lanes *lanes, unsigned lane);
+
+/*
+ * Take no new connection on any lane; what is queued stays to be served.  TCP: bare SYNs are
+ * dropped, so that clients try again instead of being refused.  Unix: the public path goes.
+ *
+ * Returns 0, or -errno when the kernel takes no filter; new connections are then still taken.
+ */
+MUST_CHECK int lanes_refuse_new(struct lanes *lanes);
+
+/* True when completed connections wait on @lane for somebody to accept them. */
+bool lane_has_queue(const struct lanes *lanes, unsigned lane);
+
+/* The same for one listening socket. */
+bool listener_has_queue(int fd);
+
+/* "A" for lane 0, "B" for lane 1, as operators read it. */
+char lane_letter(unsigned lane);

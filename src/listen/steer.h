@@ -1,0 +1,22 @@
+/*
+ * steer.h - which socket of a SO_REUSEPORT group gets each new connection, and none at all.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "util/macros.h"
+
+/*
+ * Send every new connection to the socket that is @index-th in the group of @fd, in the order in
+ * which they called listen(2).  One classic BPF instruction; needs no privilege (socket(7),
+ * SO_ATTACH_REUSEPORT_CBPF).  Takes effect at once for the whole group.  0 or -errno.
+ */
+MUST_CHECK int steer_to(int fd, unsigned index);
+
+/*
+ * Make the listener @fd deaf to new handshakes: a socket filter drops bare SYNs, so the client's
+ * kernel tries again (elsewhere or later) instead of being refused.  Handshakes that began before
+ * complete, and what is queued stays.  0 or -errno.
+ */
+MUST_CHECK int steer_drop_syn(int fd);

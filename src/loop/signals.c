@@ -1,0 +1,32 @@
+#include "loop/signals.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/signalfd.h>
+
+#include "util/macros.h"
+
+static const int faults[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
+
+int signals_open(sigset_t *old)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&set, faults[i]);
+	if (sigprocmask(SIG_SETMASK, &set, old) < 0)
+		return -errno;
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+void signals_restore(const sigset_t *mask)
+{
+	struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+	/* Numbers the C library keeps for itself fail, and are not ours to change. */
+	for (int number = 1; number < NSIG; number++)
+		(void)sigaction(number, &by_default, NULL);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+}

@@ -1,0 +1,179 @@
+#include "process/helper.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "confine/caps.h"
+#include "loop/signals.h"
+#include "util/cleanup.h"
+#include "util/fs.h"
+
+enum {
+	NOBODY = 65534,
+	ANSWER_SIZE = 64 * 1024,
+	ANSWERS_A_TURN = 16,
+	MEMORY = 256 * 1024 * 1024,
+};
+
+/*
+ * The private directory belongs to our group.  Where we cannot become somebody else (no CAP_SETUID,
+ * a user namespace with one id) the helper stays what we are, without capabilities.
+ */
+static void become_nobody(gid_t gid)
+{
+	if (geteuid() != 0)
+		return;
+	(void)(setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+	       setresuid(NOBODY, NOBODY, NOBODY) == 0);
+}
+
+static int give_up_power(enum helper_power power)
+{
+	const struct rlimit memory = { MEMORY, MEMORY }, none = { 0, 0 };
+	int r;
+
+	if (power == POWER_FULL)
+		return 0;
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return -errno;
+	r = caps_empty_bounding();
+	if (r < 0)
+		return r;
+	if (power == POWER_PRIVATE)
+		become_nobody(getegid());
+	else if (power == POWER_NETWORK)
+		become_nobody(NOBODY);
+	if (power != POWER_CONFIG && setrlimit(RLIMIT_AS, &memory) < 0)
+		return -errno;
+	r = caps_drop_all();
+	return r < 0 ? r : caps_no_new_privileges();
+}
+
+NORETURN static void run_child(const struct question *question,
+                               const struct inheritance *inheritance, int answer_fd)
+{
+	int keep[HELPER_KEEP_MAX + 1];
+
+	signals_restore(&inheritance->mask);
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < question->keep_count; i++)
+		keep[i] = question->keep[i];
+	keep[question->keep_count] = answer_fd;
+	close_all_but(keep, question->keep_count + 1);
+	if (setpgid(0, 0) < 0 || give_up_power(question->power) < 0)
+		_exit(EXIT_FAILURE);
+	/* After the change of user id, which clears it (prctl(2)). */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	question->run(question->query, answer_fd);
+	_exit(EXIT_SUCCESS);
+}
+
+static void finish(struct helper *helper)
+{
+	loop_forget(helper->loop, &helper->source);
+	fd_close(&helper->source.fd);
+	deadline_disarm(helper->loop, &helper->deadline);
+	helper->pid = 0;
+}
+
+static void on_ready(struct event_source *source)
+{
+	static char answer[ANSWER_SIZE] __attribute__((aligned(16)));
+	struct helper *helper = container_of(source, struct helper, source);
+
+	for (int i = 0; i < ANSWERS_A_TURN; i++) {
+		ssize_t n = recv(source->fd, answer, sizeof(answer), MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			finish(helper);
+			helper->on_end(helper);
+			return;
+		}
+		helper->on_answer(helper, answer, (size_t)n);
+		if (!helper_running(helper))
+			return; /* the answer made the owner stop it */
+	}
+}
+
+/* Before it has made its group there is only the process itself. */
+static void kill_all(const struct helper *helper)
+{
+	if (helper->reaped)
+		return; /* the number may be somebody else's by now */
+	(void)kill(-helper->pid, SIGKILL);
+	(void)kill(helper->pid, SIGKILL);
+}
+
+/* Its end of the socket closes when it dies, so on_end follows. */
+static void on_late(struct deadline *deadline)
+{
+	struct helper *helper = container_of(deadline, struct helper, deadline);
+
+	helper->late = true;
+	kill_all(helper);
+}
+
+int helper_start(struct helper *helper, struct loop *loop, const struct inheritance *inheritance,
+                 const struct question *question)
+{
+	int pair[2];
+	int r;
+
+	if (question->keep_count > HELPER_KEEP_MAX)
+		return -E2BIG;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	helper->source = (struct event_source){ .fd = pair[0], .on_ready = on_ready };
+	helper->deadline = (struct deadline){ .on_due = on_late };
+	helper->loop = loop;
+	helper->late = false;
+	helper->reaped = false;
+	r = loop_watch(loop, &helper->source);
+	pid_t pid = r < 0 ? -1 : fork();
+	if (pid == 0)
+		run_child(question, inheritance, pair[1]);
+	if (pid < 0) {
+		r = r < 0 ? r : -errno;
+		fd_close(&pair[1]);
+		finish(helper);
+		return r;
+	}
+	fd_close(&pair[1]);
+	helper->pid = pid;
+	if (question->timeout_ms > 0)
+		deadline_arm(loop, &helper->deadline, question->timeout_ms);
+	return 0;
+}
+
+void helper_stop(struct helper *helper)
+{
+	if (!helper_running(helper))
+		return;
+	kill_all(helper);
+	finish(helper);
+}
+
+void helper_note_exit(struct helper *helper, pid_t pid)
+{
+	if (helper_running(helper) && helper->pid == pid)
+		helper->reaped = true;
+}
+
+bool helper_running(const struct helper *helper)
+{
+	return helper->pid != 0;
+}
+
+void helper_answer(int answer_fd, const void *answer, size_t size)
+{
+	if (send(answer_fd, answer, size, MSG_NOSIGNAL) != (ssize_t)size)
+		_exit(EXIT_FAILURE);
+}

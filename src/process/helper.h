@@ -1,0 +1,68 @@
+/*
+ * helper.h - ask one question in a child: what may block, or reads bytes from outside, never runs
+ * in PID 1.
+ *
+ * A helper is a fork without exec.  It has a process group of its own, the descriptors it was given
+ * and no others, no more power than its kind needs, and a deadline, after which its whole group is
+ * killed.  It answers in messages of fixed size on a socket that keeps their boundaries.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "loop/loop.h"
+#include "process/child.h"
+#include "util/macros.h"
+
+enum helper_power {
+	POWER_FULL,    /* ours: tries what a replica will do; reads nothing from outside */
+	POWER_CONFIG,  /* our user without capabilities: runs `php-fpm -tt` */
+	POWER_PRIVATE, /* a user of its own, whose group may enter the private directory */
+	POWER_NETWORK, /* a user and group of its own */
+};
+
+enum { HELPER_KEEP_MAX = 64 };
+
+/* What a helper is to do. */
+struct question {
+	/* Runs in the child; answers with helper_answer() on @answer_fd.  Its return ends it. */
+	void (*run)(const void *query, int answer_fd);
+	const void *query; /* borrowed until helper_start() returns */
+	enum helper_power power;
+	int keep[HELPER_KEEP_MAX]; /* descriptors the child may have */
+	size_t keep_count;
+	uint32_t timeout_ms; /* 0: none, somebody else ends it */
+};
+
+/* A running helper, embedded in its owner.  Zero-initialised: not running. */
+struct helper {
+	struct event_source source;
+	struct deadline deadline;
+	struct loop *loop;
+	pid_t pid; /* 0: not running */
+	bool late;   /* its deadline has passed */
+	bool reaped; /* its process is gone, on_end has not come yet */
+	void (*on_answer)(struct helper *helper, const void *answer, size_t size);
+	void (*on_end)(struct helper *helper); /* it is gone; may start another */
+};
+
+/*
+ * Start @question.  on_answer and on_end of @helper must be set; on_end comes exactly once, after
+ * the last answer.  Blocks no longer than fork.  0, or -errno and nothing runs.
+ */
+MUST_CHECK int helper_start(struct helper *helper, struct loop *loop,
+                            const struct inheritance *inheritance,
+                            const struct question *question);
+
+/* Kill it, without any further call.  Fine when it does not run. */
+void helper_stop(struct helper *helper);
+
+/* Somebody was reaped; if it is this helper it must not be signalled any more. */
+void helper_note_exit(struct helper *helper, pid_t pid);
+
+bool helper_running(const struct helper *helper);
+
+/* In the child: send an answer.  Exits when nobody listens. */
+void helper_answer(int answer_fd, const void *answer, size_t size);

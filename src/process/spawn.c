@@ -1,0 +1,169 @@
+#include "process/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "confine/caps.h"
+#include "confine/namespace.h"
+#include "loop/signals.h"
+#include "util/cleanup.h"
+#include "util/fs.h"
+
+static int enter_session(const struct spawn *spawn)
+{
+	signals_restore(&spawn->inheritance->mask);
+	umask(spawn->inheritance->umask);
+	return setsid() < 0 ? -errno : 0;
+}
+
+static int take_groups(const struct spawn *spawn)
+{
+	return identity_take_groups(&spawn->identity);
+}
+
+/* Without CAP_SYS_ADMIN the namespace is made as the pool's user, who maps just himself. */
+static int enter_namespace(const struct spawn *spawn)
+{
+	int r;
+
+	switch (spawn->pin) {
+	case PIN_MOUNT:
+		return namespace_enter();
+	case PIN_USERNS:
+		r = identity_take_user(&spawn->identity);
+		return r < 0 ? r : namespace_enter_as_user();
+	case PIN_NONE:
+	case PIN_PATH:
+		break;
+	}
+	return 0;
+}
+
+static int pin_release(const struct spawn *spawn)
+{
+	if ((spawn->pin != PIN_MOUNT && spawn->pin != PIN_USERNS) || spawn->link[0] == '\0')
+		return 0;
+	return pin_tree(spawn->link, spawn->release, spawn->read_only);
+}
+
+static int empty_bounding_set(const struct spawn *spawn)
+{
+	(void)spawn;
+	return caps_empty_bounding();
+}
+
+static int take_user(const struct spawn *spawn)
+{
+	return identity_take_user(&spawn->identity);
+}
+
+static int drop_capabilities(const struct spawn *spawn)
+{
+	(void)spawn;
+	return caps_drop_all();
+}
+
+static int no_new_privileges(const struct spawn *spawn)
+{
+	(void)spawn;
+	return caps_no_new_privileges();
+}
+
+/* Move @fd out of the way of the final numbers. */
+static int move_up(int fd, size_t count)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, SPAWN_FIRST_FD + (int)count);
+
+	return moved < 0 ? -errno : moved;
+}
+
+static int place(int fd, int number)
+{
+	return dup2(fd, number) < 0 ? -errno : 0;
+}
+
+static int hand_descriptors_over(const struct spawn *spawn, int *report_fd)
+{
+	int moved[SPAWN_FDS_MAX], keep[SPAWN_FDS_MAX + 1];
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int r = null < 0 ? -errno : 0;
+
+	for (size_t i = 0; r >= 0 && i < spawn->fd_count; i++)
+		r = moved[i] = move_up(spawn->fds[i], spawn->fd_count);
+	if (r >= 0)
+		r = move_up(*report_fd, spawn->fd_count);
+	if (r < 0)
+		return r;
+	*report_fd = r;
+	if ((r = place(spawn->stderr_fd, STDERR_FILENO)) < 0 ||
+	    (r = place(STDERR_FILENO, STDOUT_FILENO)) < 0 || (r = place(null, STDIN_FILENO)) < 0)
+		return r;
+	for (size_t i = 0; i < spawn->fd_count; i++) {
+		keep[i] = SPAWN_FIRST_FD + (int)i;
+		r = place(moved[i], keep[i]);
+		if (r < 0)
+			return r;
+	}
+	keep[spawn->fd_count] = *report_fd;
+	close_all_but(keep, spawn->fd_count + 1);
+	return 0;
+}
+
+static int execute(const struct spawn *spawn)
+{
+	execve(spawn->path, (char *const *)spawn->argv, (char *const *)spawn->envp);
+	return -errno;
+}
+
+/* The stages that need nothing but @spawn. */
+static int (*const stages[])(const struct spawn *) = {
+	[STAGE_SESSION] = enter_session,
+	[STAGE_GROUPS] = take_groups,
+	[STAGE_NAMESPACE] = enter_namespace,
+	[STAGE_PRIVATE_TREE] = pin_release,
+	[STAGE_BOUNDING_SET] = empty_bounding_set,
+	[STAGE_USER] = take_user,
+	[STAGE_CAPABILITIES] = drop_capabilities,
+	[STAGE_NO_NEW_PRIVILEGES] = no_new_privileges,
+	[STAGE_EXEC] = execute,
+};
+
+NORETURN static void run_child(const struct spawn *spawn, int report_fd)
+{
+	struct spawn_failure failure = { .stage = STAGE_SESSION };
+
+	for (; failure.stage < SPAWN_STAGE_COUNT; failure.stage++) {
+		failure.error = failure.stage == STAGE_DESCRIPTORS
+		                        ? hand_descriptors_over(spawn, &report_fd)
+		                        : stages[failure.stage](spawn);
+		if (failure.error < 0)
+			break;
+	}
+	/* Nobody to tell if this fails; the exit status still says that something did. */
+	if (write(report_fd, &failure, sizeof(failure)) < 0)
+		_exit(EXIT_FAILURE + 1);
+	_exit(EXIT_FAILURE);
+}
+
+int spawn_start(const struct spawn *spawn, struct child *child)
+{
+	int report[2];
+
+	if (spawn->fd_count > SPAWN_FDS_MAX)
+		return -E2BIG;
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	pid_t pid = fork();
+	if (pid == 0)
+		run_child(spawn, report[1]);
+	int error = -errno;
+	fd_close(&report[1]);
+	if (pid < 0) {
+		fd_close(&report[0]);
+		return error;
+	}
+	*child = (struct child){ .pid = pid, .report_fd = report[0] };
+	return 0;
+}

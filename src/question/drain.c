@@ -1,0 +1,101 @@
+#include "question/drain.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "listen/lane.h"
+#include "process/helper.h"
+#include "question/fcgi_client.h"
+#include "util/clock.h"
+
+enum { PAGE_SIZE_MAX = 4 * 1024 * 1024 };
+
+/* A page of a thousand workers is 400 KB; the memory is the helper's and goes with it. */
+static char page[PAGE_SIZE_MAX];
+
+static void pause_ms(long ms)
+{
+	struct timespec time = { .tv_nsec = ms * 1000000 };
+
+	(void)nanosleep(&time, NULL);
+}
+
+/* 0, or -errno when the page could not be had. */
+static int ask_status(const struct drain_query *query, const struct drain_socket *socket,
+                      struct fpm_status *status)
+{
+	struct fastcgi_reply reply;
+	const char *body;
+	size_t size;
+	int http;
+
+	fastcgi_reply_init(&reply, page, sizeof(page), NULL, 0);
+	int r = fcgi_ask(query->private_fd, socket->name, socket->path, "json&full",
+	                 clock_ms() + DRAIN_ASK_MS, &reply);
+	if (r >= 0)
+		r = fastcgi_reply_head(&reply, &http, &body, &size);
+	if (r >= 0)
+		r = fpm_status_parse(body, size, status);
+	return r;
+}
+
+/*
+ * A master that has gone closes its status socket: nothing of it is left to wait for (its exit
+ * is the supervisor's to see).  One that does not answer is not known to be idle.
+ */
+static void add_master(const struct drain_query *query, const struct drain_socket *socket,
+                       struct drain_answer *answer)
+{
+	struct fpm_status status = { 0 };
+	int r = ask_status(query, socket, &status);
+
+	if (r == -ECONNREFUSED || r == -ENOENT)
+		return;
+	if (r < 0)
+		status = (struct fpm_status){ .busy = 1, .busy_state = WORKER_OTHER };
+	answer->busy += status.busy;
+	if (status.busy > 0 && answer->busy_pid == 0) {
+		answer->busy_pid = status.busy_pid;
+		answer->busy_state = status.busy_state;
+	}
+}
+
+/* The queue is looked at last: what left it meanwhile shows in the next look at the workers. */
+static struct drain_answer look(const struct drain_query *query)
+{
+	struct drain_answer answer = { 0 };
+
+	for (unsigned i = 0; i < query->socket_count; i++)
+		add_master(query, &query->sockets[i], &answer);
+	for (unsigned i = 0; i < query->listener_count; i++)
+		if (listener_has_queue(query->listeners[i]))
+			answer.queued = true;
+	return answer;
+}
+
+static bool quiet(const struct drain_answer *answer)
+{
+	return answer->busy == 0 && !answer->queued;
+}
+
+void drain_run(const void *query, int answer_fd)
+{
+	struct drain_answer said = { 0 }, answer = { 0 };
+	unsigned looks = 0;
+	unsigned quiet_looks = 0;
+
+	while (quiet_looks < 2) {
+		if (looks > 0)
+			/* At first every few milliseconds matter, later the looking does. */
+			pause_ms(looks < 50 ? DRAIN_APART_MS : 5 * DRAIN_APART_MS);
+		answer = look(query);
+		quiet_looks = quiet(&answer) ? quiet_looks + 1 : 0;
+		if (answer.busy != said.busy || looks == 0)
+			helper_answer(answer_fd, &answer, sizeof(answer));
+		said = answer;
+		looks++;
+	}
+	answer.idle = true;
+	helper_answer(answer_fd, &answer, sizeof(answer));
+}

@@ -1,0 +1,91 @@
+#include "question/fcgi_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/fs.h"
+
+static int wait_for(int fd, short events, uint64_t until_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	uint64_t now = clock_ms();
+
+	if (now >= until_ms)
+		return -ETIMEDOUT;
+	int r = poll(&p, 1, (int)(until_ms - now));
+	if (r < 0)
+		return -errno;
+	return r == 0 ? -ETIMEDOUT : 0;
+}
+
+/* A full accept queue makes a blocking connect wait, and SO_SNDTIMEO bounds that (socket(7)). */
+static int connect_private(int dir_fd, const char *name, uint64_t until_ms, int *fd)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	uint64_t now = clock_ms();
+	uint64_t left = until_ms > now ? until_ms - now : 1;
+	struct timeval limit = { .tv_sec = (time_t)(left / 1000),
+		                 .tv_usec = (suseconds_t)(left % 1000 * 1000) };
+	char path[FD_PATH_SIZE];
+
+	path_in_fd(dir_fd, name, path);
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	_cleanup_close_ int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s < 0 || setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return -errno;
+	if (connect(s, (struct sockaddr *)&un, sizeof(un)) < 0)
+		return errno == EAGAIN || errno == EINPROGRESS ? -ETIMEDOUT : -errno;
+	*fd = TAKE_FD(s);
+	return 0;
+}
+
+static int receive(int fd, uint64_t until_ms, struct fastcgi_reply *reply)
+{
+	uint8_t buffer[8192];
+
+	while (!reply->ended) {
+		int r = wait_for(fd, POLLIN, until_ms);
+
+		if (r < 0)
+			return r;
+		ssize_t n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+		if (n < 0 && errno != EAGAIN)
+			return -errno;
+		if (n == 0)
+			return -ECONNRESET;
+		r = n > 0 ? fastcgi_reply_feed(reply, buffer, (size_t)n) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int fcgi_ask(int dir_fd, const char *name, const char *script, const char *query, uint64_t until_ms,
+             struct fastcgi_reply *reply)
+{
+	const struct fastcgi_param params[] = {
+		{ "REQUEST_METHOD", "GET" },      { "SCRIPT_NAME", script },
+		{ "SCRIPT_FILENAME", script },    { "REQUEST_URI", script },
+		{ "QUERY_STRING", query },        { "SERVER_PROTOCOL", "HTTP/1.1" },
+		{ "GATEWAY_INTERFACE", "CGI/1.1" }, { "SERVER_SOFTWARE", "twinit" },
+		{ "REMOTE_ADDR", "127.0.0.1" },
+	};
+	uint8_t request[2048];
+	_cleanup_close_ int fd = FD_NONE;
+	long size = fastcgi_request(params, ARRAY_SIZE(params), NULL, 0, request, sizeof(request));
+
+	if (size < 0)
+		return (int)size;
+	int r = connect_private(dir_fd, name, until_ms, &fd);
+	if (r < 0)
+		return r;
+	/* It is shorter than any socket buffer. */
+	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size)
+		return -ECONNRESET;
+	return receive(fd, until_ms, reply);
+}

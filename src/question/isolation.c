@@ -1,0 +1,102 @@
+#include "question/isolation.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "confine/caps.h"
+#include "confine/identity.h"
+#include "confine/namespace.h"
+#include "process/helper.h"
+#include "util/fs.h"
+#include "util/text.h"
+
+static int enter(enum pin pin)
+{
+	/* Root without CAP_SYS_ADMIN makes the namespace as the pool's user; any will do to try. */
+	const struct identity somebody = { .uid = 65534, .gid = 65534 };
+	int r = 0;
+
+	if (pin == PIN_MOUNT)
+		return caps_have_sys_admin() ? namespace_enter() : -EPERM;
+	if (geteuid() == 0) {
+		r = identity_take_groups(&somebody);
+		if (r >= 0)
+			r = identity_take_user(&somebody);
+	}
+	return r < 0 ? r : namespace_enter_as_user();
+}
+
+/* The exit status carries the errno, which is below 256. */
+NORETURN static void try_here(const struct isolation_query *query, enum pin pin)
+{
+	int r = enter(pin);
+
+	if (r >= 0 && query->link[0] != '\0')
+		r = pin_tree(query->link, query->release, false);
+	_exit(-r);
+}
+
+static int try_pin(const struct isolation_query *query, enum pin pin)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		try_here(query, pin);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+/* What confines us, for the sentence: who says no decides what the operator has to change. */
+static const char *who_refuses(int error)
+{
+	static char apparmor[128];
+
+	if (error == -EACCES && read_file("/proc/self/attr/current", apparmor, sizeof(apparmor)) > 0)
+		return "AppArmor denies mounts";
+	if (error == -EPERM)
+		return "no CAP_SYS_ADMIN, and the seccomp profile or the kernel allows no user "
+		       "namespace";
+	return strerror(-error);
+}
+
+static void decide(const struct isolation_query *query, struct isolation_answer *answer)
+{
+	struct text why = TEXT(answer->why);
+	int r = -ENOTSUP;
+
+	if (query->wanted == ISOLATION_AUTO || query->wanted == ISOLATION_NAMESPACE) {
+		for (enum pin pin = PIN_MOUNT; pin <= PIN_USERNS; pin++) {
+			answer->pin = pin;
+			r = try_pin(query, pin);
+			if (r >= 0)
+				return;
+		}
+		text_add(&why, "no mount namespace (%s)", who_refuses(r));
+		if (query->link[0] == '\0' && query->wanted == ISOLATION_AUTO) {
+			answer->pin = PIN_NONE;
+			return;
+		}
+	}
+	answer->pin = query->wanted == ISOLATION_NONE ? PIN_NONE : PIN_PATH;
+	if (query->wanted == ISOLATION_NONE ||
+	    (query->wanted != ISOLATION_NAMESPACE && query->path_possible))
+		return;
+	answer->ok = false;
+	text_add(&why, "%sisolation = %s cannot be had%s", why.length > 0 ? "; " : "",
+	         isolation_name(query->wanted),
+	         query->wanted == ISOLATION_NAMESPACE
+	                 ? "; see `twinit help isolation`"
+	                 : ", because path isolation needs release and docroot to be set");
+}
+
+void isolation_run(const void *query, int answer_fd)
+{
+	struct isolation_answer answer = { .ok = true };
+
+	decide(query, &answer);
+	helper_answer(answer_fd, &answer, sizeof(answer));
+}

@@ -1,0 +1,24 @@
+/* isolation.h - what can be pinned here?  Tried in a child, by really doing it. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "release/pin.h"
+#include "release/release.h"
+
+struct isolation_query {
+	enum isolation wanted;
+	char link[CONFIG_PATH_SIZE]; /* the release symlink; empty: no release */
+	char release[RELEASE_PATH_SIZE];
+	bool path_possible; /* release and docroot are set */
+};
+
+struct isolation_answer {
+	bool ok;
+	enum pin pin;
+	char why[512]; /* one sentence: why not more, or why nothing */
+};
+
+/* A question's run: takes a struct isolation_query, answers once. */
+void isolation_run(const void *query, int answer_fd);

@@ -1,0 +1,128 @@
+#include "question/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/text.h"
+
+enum { CONFIG_FD = 3, OUTPUT_MAX = 16 * 1024 * 1024 };
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static bool find_in(const char *directories, const char *name, char *path, size_t size)
+{
+	while (*directories) {
+		size_t length = strcspn(directories, ":");
+		struct text text = text_init(path, size);
+
+		text_add(&text, "%.*s/%s", (int)length, directories, name);
+		if (length > 0 && !text.cut && is_program(path))
+			return true;
+		directories += length + (directories[length] == ':');
+	}
+	return false;
+}
+
+static bool find(const char *name, char *path, size_t size)
+{
+	const char *directories = getenv("PATH");
+
+	return (directories && find_in(directories, name, path, size)) ||
+	       find_in("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", name, path,
+	               size);
+}
+
+int program_find_fpm(const char *name, char *path, size_t size)
+{
+	char versioned[32];
+
+	if (strchr(name, '/'))
+		return is_program(name) && text_copy(path, size, name) ? 0 : -ENOENT;
+	if (find(name, path, size))
+		return 0;
+	if (strcmp(name, "php-fpm") != 0)
+		return -ENOENT;
+	/* Debian has php-fpm8.4, Alpine php-fpm84. */
+	for (int version = 99; version >= 74; version--) {
+		snprintf(versioned, sizeof(versioned), "php-fpm%d.%d", version / 10, version % 10);
+		if (find(versioned, path, size))
+			return 0;
+		snprintf(versioned, sizeof(versioned), "php-fpm%d", version);
+		if (find(versioned, path, size))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+NORETURN static void execute(const char *const argv[], int config_fd, int output_fd)
+{
+	const struct rlimit most = { OUTPUT_MAX, OUTPUT_MAX };
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0 || setrlimit(RLIMIT_FSIZE, &most) < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0)
+		_exit(127);
+	if (config_fd >= 0) {
+		/* dup2() onto itself would leave close-on-exec set. */
+		int moved = fcntl(config_fd, F_DUPFD, CONFIG_FD + 1);
+
+		if (moved < 0 || dup2(moved, CONFIG_FD) < 0)
+			_exit(127);
+	}
+	execv(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+/* A file, not a pipe: nobody has to read while the program writes. */
+static int read_all(int fd, char **output)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	_cleanup_free_ char *text = size < 0 ? NULL : malloc((size_t)size + 1);
+	off_t at = 0;
+
+	if (!text)
+		return -ENOMEM;
+	while (at < size) {
+		ssize_t n = pread(fd, text + at, (size_t)(size - at), at);
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+	}
+	text[size] = '\0';
+	*output = text;
+	text = NULL;
+	return 0;
+}
+
+int program_run(const char *const argv[], int config_fd, char **output)
+{
+	_cleanup_close_ int fd = memfd_create("output", MFD_CLOEXEC);
+	int status;
+
+	if (fd < 0)
+		return -errno;
+	pid_t pid = fork();
+	if (pid == 0)
+		execute(argv, config_fd, fd);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	int r = read_all(fd, output);
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}

@@ -1,0 +1,63 @@
+/*
+ * settings.h - read an app's FPM configuration by FPM's own parser, and write what its replicas are
+ * started with.
+ *
+ * Everything that may hold a secret (env[], php_value, session.save_path) goes from the helper into
+ * memfds, which PID 1 passes on and never reads.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "confine/identity.h"
+#include "fpm/settings.h"
+#include "release/pin.h"
+#include "release/release.h"
+
+enum {
+	/* One overlay a replica, and one for a rescue master. */
+	OVERLAY_RESCUE = REPLICAS_MAX,
+	OVERLAYS_MAX = REPLICAS_MAX + 1,
+	SETTINGS_WHY_SIZE = 512,
+};
+
+struct settings_query {
+	const struct app_config *app;
+	const struct release *release;
+	enum pin pin;
+	const char *run_dir;     /* absolute */
+	unsigned generation;     /* part of the names of files made for it */
+	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
+	int sources;             /* the same, for an array of struct session_source */
+	int pin_fd;              /* the directory for prepended files */
+};
+
+/* Who a unix socket shall belong to. */
+struct socket_owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+struct settings_answer {
+	bool ok;
+	char why[SETTINGS_WHY_SIZE]; /* one sentence when it is not; FPM's own, with file and line */
+	char php_fpm[CONFIG_PATH_SIZE];
+	struct fpm_settings settings; /* listen is numeric */
+	struct socket_owner owners[POOLS_MAX];
+	struct identity identity;
+};
+
+/* A question's run: takes a struct settings_query, answers once. */
+void settings_run(const void *query, int answer_fd);
+
+/*
+ * Is @answer of @size bytes one that PID 1 may use?  The helper has read other programs' output, so
+ * its numbers are checked and its strings ended here.
+ */
+bool settings_answer_check(struct settings_answer *answer, size_t size);
+
+/* Names of what belongs to a generation: below run_dir/pin and run_dir/pid-APP. */
+void settings_prepend_name(const char *app, unsigned generation, const char *pool, char *to,
+                           size_t size);
+void settings_pid_name(unsigned generation, unsigned overlay, char *to, size_t size);

@@ -1,0 +1,30 @@
+/*
+ * log.h - one line an event, to stderr: "twinit: warning: www/1: ...".
+ *
+ * PID 1 does not wait for its reader: a line that the pipe cannot take now is counted and said
+ * later.  Never changes errno.  Not for children after fork.
+ */
+#pragma once
+
+#include "util/macros.h"
+
+enum log_level {
+	LOG_ERROR,   /* someone must act */
+	LOG_WARNING, /* noteworthy; the line says what happens anyway */
+	LOG_INFO,    /* a change of state */
+};
+
+/*
+ * Open the log: an open file description of our own on what stderr is, so that O_NONBLOCK does not
+ * reach the children, who share stderr's.  Where that cannot be had (a socket, another user's
+ * pipe) the log asks poll() before it writes.  Works without having been called.
+ */
+void log_open(void);
+
+PRINTF_LIKE(2, 3) void log_write(enum log_level level, const char *format, ...);
+
+/*
+ * Log an error: the text, ": " and what the negative errno @error means.  Returns @error, so that
+ * `return log_errno(r, "...")` reads well.
+ */
+PRINTF_LIKE(2, 3) int log_errno(int error, const char *format, ...);

@@ -1,0 +1,31 @@
+#include "util/proc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/fs.h"
+
+pid_t proc_parent(pid_t pid)
+{
+	char path[32], line[512];
+	int parent;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_file(path, line, sizeof(line)) < 0)
+		return 0;
+	/* The command's name, between brackets, may hold brackets and blanks itself. */
+	const char *after_name = strrchr(line, ')');
+	if (!after_name || sscanf(after_name, ") %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+bool proc_descends(pid_t pid, bool (*is_ancestor)(void *context, pid_t pid), void *context)
+{
+	for (int depth = 0; pid > 1; depth++) {
+		if (depth == PROC_DEPTH_MAX || is_ancestor(context, pid))
+			return true;
+		pid = proc_parent(pid);
+	}
+	return false;
+}

@@ -1,0 +1,17 @@
+/* proc.h - other processes, by /proc. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "util/macros.h"
+
+/* The parent of @pid, or 0 when it is gone or not ours to see. */
+pid_t proc_parent(pid_t pid);
+
+/*
+ * True when is_ancestor(@context, p) is true for @pid itself or one of its ancestors p.  Looks at
+ * PROC_DEPTH_MAX generations; deeper counts as true, because honest process trees are shallow.
+ */
+enum { PROC_DEPTH_MAX = 64 };
+bool proc_descends(pid_t pid, bool (*is_ancestor)(void *context, pid_t pid), void *context);
