@@ -11,6 +11,8 @@ HARDEN   := -fstack-protector-strong -ffunction-sections -fdata-sections
 # Not with sanitizers or at -O0, where the library's checks do nothing but warn.
 FORTIFY  ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LINK     ?= -static-pie
+# `make V=1` shows the whole commands.
+Q        := $(if $(V),,@)
 LIBS     := -linih -lhiredis -ljansson -lseccomp -lcap
 
 # Every source file except main.c: the program and all tests link this.
@@ -70,14 +72,16 @@ help: ## show this list
 	      /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BUILD)/twinit: $(BUILD)/src/main.o $(CORE)
-	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $^ $(LIBS)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CORE)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 $(BUILD)/%.o: %.c VERSION
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
 .PHONY: build up deps install test check check-system check-integration check-asan check-clang \
         objects format format-check layers clean help

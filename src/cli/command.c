@@ -6,7 +6,7 @@
 enum { USAGE = 64 };
 
 const struct command *const commands[] = {
-	&run_command,    &status_command,   &restart_command, &stop_command, &health_command,
+	&run_command,      &status_command,  &restart_command, &stop_command, &health_command,
 	&sessions_command, &version_command, &help_command,    NULL,
 };
 

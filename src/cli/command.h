@@ -5,9 +5,9 @@
 
 struct command {
 	const char *name;
-	const char *arguments; /* as the usage shows them */
-	const char *summary;   /* one line */
-	const char *help;      /* the rest of `twinit help NAME` */
+	const char *arguments;              /* as the usage shows them */
+	const char *summary;                /* one line */
+	const char *help;                   /* the rest of `twinit help NAME` */
 	int (*run)(int argc, char *argv[]); /* argv[0] is the name; returns the exit status */
 };
 

@@ -7,7 +7,8 @@ static void print_overview(void)
 	puts("twinit - PID 1 of a PHP container: two PHP-FPM masters, rolled without losing a "
 	     "request\n"
 	     "\n"
-	     "  twinit                      run, what ENTRYPOINT does; `twinit php-fpm` is the same\n"
+	     "  twinit                      run, what ENTRYPOINT does; `twinit php-fpm` is the "
+	     "same\n"
 	     "  twinit [--] CMD [ARG...]    a plain init for any other command");
 	for (size_t i = 0; commands[i]; i++) {
 		char usage[64];

@@ -48,8 +48,10 @@ const struct command restart_command = {
 	.name = "restart",
 	.arguments = "[all | APP]",
 	.summary = "roll to the current release, show each step, wait",
-	.help = "New masters are started and checked, all connections move to them in one step, the\n"
-	        "old ones finish what they have.  Exit status 0 only when the roll succeeded; after\n"
-	        "a refused or failed one the old release serves on.\n",
+	.help = "New masters are started and checked, all connections move to them in one step, "
+	        "the\n"
+		"old ones finish what they have.  Exit status 0 only when the roll succeeded; "
+	        "after\n"
+		"a refused or failed one the old release serves on.\n",
 	.run = run,
 };

@@ -86,8 +86,8 @@ int run_fpm(int argc, char *argv[])
 	text_copy_cut(config.apps[0].php_fpm, sizeof(config.apps[0].php_fpm), argv[0]);
 	for (int i = 1; i + 1 < argc; i++)
 		if (takes_file(argv[i]))
-			text_copy_cut(config.apps[0].fpm_config,
-			              sizeof(config.apps[0].fpm_config), argv[i + 1]);
+			text_copy_cut(config.apps[0].fpm_config, sizeof(config.apps[0].fpm_config),
+			              argv[i + 1]);
 	return supervisor_run(&config);
 }
 
@@ -101,6 +101,6 @@ const struct command run_command = {
 	.arguments = "[--config FILE]",
 	.summary = "run the apps, as twinit without arguments does",
 	.help = "Exit status: 0 stopped as asked, 64 usage, 69 session store unavailable at the\n"
-	        "start, 70 replicas keep crashing, 78 configuration.\n",
+		"start, 70 replicas keep crashing, 78 configuration.\n",
 	.run = run,
 };

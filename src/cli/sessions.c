@@ -43,6 +43,6 @@ const struct command sessions_command = {
 	.arguments = "",
 	.summary = "ask the session stores now",
 	.help = "Connects to every Redis that a pool's session.save_path names, as PHP would, and\n"
-	        "writes, reads and deletes a key there.  Exit status 1 when one failed.\n",
+		"writes, reads and deletes a key there.  Exit status 1 when one failed.\n",
 	.run = run,
 };

@@ -43,8 +43,7 @@ static void print_app(const struct wire_app *a)
 	printf("\n%s: release %s, %u of %u replicas ready, listens on %s%s\n", a->name, a->release,
 	       a->ready, a->replicas, a->address, a->addresses > 1 ? " and more" : "");
 	printf("  isolation %s, gate %s, rolls %u%s%s\n", a->isolation, a->gated ? "on" : "OFF",
-	       a->rolls, a->rolls ? ", last " : "",
-	       a->rolls ? roll_outcome_name(a->outcome) : "");
+	       a->rolls, a->rolls ? ", last " : "", a->rolls ? roll_outcome_name(a->outcome) : "");
 	if (a->phase != ROLL_IDLE)
 		printf("  rolling now: %s\n", roll_phase_name(a->phase));
 	if (a->busy > 0)

@@ -12,8 +12,8 @@
 
 static int no_twinit(const char *where, int error)
 {
-	const char *cause = error == -ENOENT || error == -ECONNREFUSED ? "nobody is there"
-	                                                               : strerror(-error);
+	const char *cause =
+		error == -ENOENT || error == -ECONNREFUSED ? "nobody is there" : strerror(-error);
 
 	fprintf(stderr,
 	        "twinit: no running twinit at %s (%s); set TWINIT_RUN_DIR to its run_dir if it is "
@@ -63,8 +63,8 @@ int talk_listen(int fd, int patience_ms,
 	while ((r = connection_receive(fd, &reply, patience_ms)) >= 0) {
 		if (reply.kind == WIRE_END) {
 			if (reply.end.text[0] != '\0')
-				fprintf(reply.end.exit_status == 0 ? stdout : stderr, "twinit: %s\n",
-				        reply.end.text);
+				fprintf(reply.end.exit_status == 0 ? stdout : stderr,
+				        "twinit: %s\n", reply.end.text);
 			return reply.end.exit_status;
 		}
 		on_reply(&reply, context);

@@ -128,8 +128,7 @@ int server_open(struct server *server, struct loop *loop, int dir_fd)
 		server->clients[i].source.fd = FD_NONE;
 	path_in_fd(dir_fd, WIRE_SOCKET, path);
 	memcpy(un.sun_path, path, strlen(path) + 1);
-	_cleanup_close_ int fd =
-	        socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	(void)unlinkat(dir_fd, WIRE_SOCKET, 0);

@@ -54,8 +54,8 @@ struct wire_container {
 	uint64_t uptime_ms;
 	uint64_t reaped; /* processes: masters, helpers and orphans */
 	bool healthy;
-	bool degraded;  /* serves, but something is lost */
-	char why[512];  /* one sentence when unhealthy or degraded */
+	bool degraded; /* serves, but something is lost */
+	char why[512]; /* one sentence when unhealthy or degraded */
 };
 
 struct wire_app {
@@ -72,7 +72,7 @@ struct wire_app {
 	char release[64];
 	char release_path[1024];
 	char isolation[64];
-	char address[256];   /* the first one */
+	char address[256]; /* the first one */
 	uint32_t addresses;
 	char outcome_text[512]; /* why the last roll was refused or failed */
 	char busy_state[32];

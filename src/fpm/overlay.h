@@ -33,8 +33,9 @@ struct overlay_pin {
 	const char *link;    /* the release symlink, absolute */
 	const char *release; /* the directory it is fixed to, absolute and real */
 	const char *docroot; /* below the release, e.g. "public"; may be "" */
-	const char
-		*prepend; /* file that PHP runs first; it runs the pool's own auto_prepend_file */
+	/* PHP runs a file of ours first, which runs the pool's own auto_prepend_file: this,
+	 * followed by the pool's name and ".php" */
+	const char *prepend;
 };
 
 struct overlay {

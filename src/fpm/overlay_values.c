@@ -106,7 +106,7 @@ static int pinned_value(struct overlay_writer *writer, const char *pool, const c
 	int r = overlay_resolve(pin, value, to, VALUE_SIZE);
 	text.length = strlen(to);
 	if (r == 0 && *value && is_setting(key, "open_basedir"))
-		text_add(&text, ":%s", pin->prepend);
+		text_add(&text, ":%s%s.php", pin->prepend, pool);
 	return r < 0 || text.cut ? overlay_refuse(writer, pool, key, "is too long") : 0;
 }
 
@@ -218,14 +218,16 @@ static int put_info(struct overlay_writer *writer, const char *pool)
 int overlay_put_pin(struct overlay_writer *writer, const char *pool)
 {
 	const struct overlay_pin *pin = writer->overlay->pin;
-	char doc_root[VALUE_SIZE];
+	char doc_root[VALUE_SIZE], prepend[VALUE_SIZE];
 	struct text text = TEXT(doc_root);
 
 	text_add(&text, "%s%s%s", pin->release, pin->docroot[0] ? "/" : "", pin->docroot);
+	text = TEXT(prepend);
+	text_add(&text, "%s%s.php", pin->prepend, pool);
 	int r = overlay_put(writer, pool, "php_admin_value[doc_root]", doc_root);
 	if (r < 0)
 		return r;
-	r = overlay_put(writer, pool, "php_admin_value[auto_prepend_file]", pin->prepend);
+	r = overlay_put(writer, pool, "php_admin_value[auto_prepend_file]", prepend);
 	if (r < 0)
 		return r;
 	return put_info(writer, pool);

@@ -11,8 +11,7 @@
 
 static bool named(const struct client *client, const struct app *app)
 {
-	return client->request.app[0] == '\0' ||
-	       strcmp(client->request.app, app->config.name) == 0;
+	return client->request.app[0] == '\0' || strcmp(client->request.app, app->config.name) == 0;
 }
 
 static unsigned ready_count(const struct app *app)
@@ -20,8 +19,7 @@ static unsigned ready_count(const struct app *app)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < MASTERS_MAX; i++)
-		n += app->masters[i].state == MASTER_READY &&
-		     app->masters[i].group == GROUP_ACTIVE;
+		n += app->masters[i].state == MASTER_READY && app->masters[i].group == GROUP_ACTIVE;
 	return n;
 }
 

@@ -96,8 +96,8 @@ static void say_isolation(const struct app *app)
 		log_write(LOG_INFO, "%s: code is in the image, no release to pin%s%s",
 		          app->config.name, app->pin_why[0] ? "; " : "", app->pin_why);
 	else
-		log_write(app->pin == PIN_NONE ? LOG_WARNING : LOG_INFO,
-		          "%s: isolation %s%s%s%s", app->config.name, pin_name(app->pin),
+		log_write(app->pin == PIN_NONE ? LOG_WARNING : LOG_INFO, "%s: isolation %s%s%s%s",
+		          app->config.name, pin_name(app->pin),
 		          app->pin == PIN_NONE ? ", releases may mix" : "",
 		          app->pin_why[0] ? "; " : "", app->pin_why);
 }
@@ -173,8 +173,8 @@ static int open_lanes(struct app *app)
 			char why[WHY_SIZE];
 			struct text text = TEXT(why);
 
-			text_add(&text, "pool %s cannot listen on %s: %s%s", settings->pools[i].name,
-			         settings->pools[i].listen, strerror(-r),
+			text_add(&text, "pool %s cannot listen on %s: %s%s",
+			         settings->pools[i].name, settings->pools[i].listen, strerror(-r),
 			         r == -EADDRINUSE ? "; another process has this address, stop it "
 			                            "or change listen"
 			                          : "");
@@ -282,7 +282,8 @@ static void from_masters(struct supervisor *s)
 	report(s, &news);
 	for (size_t i = 0; i < s->app_count; i++)
 		if (sessions_wanted(&s->apps[i]))
-			deadline_arm(&s->loop, &s->apps[i].stores_next, s->config.sessions.every_ms);
+			deadline_arm(&s->loop, &s->apps[i].stores_next,
+			             s->config.sessions.every_ms);
 }
 
 void boot_advance(struct supervisor *supervisor)

@@ -47,7 +47,7 @@ static int make_memfds(struct generation *generation)
 		return -errno;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
 		generation->overlays[i] =
-		        memfd_create("twinit-fpm.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+			memfd_create("twinit-fpm.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		if (generation->overlays[i] < 0)
 			return -errno;
 	}
@@ -122,8 +122,9 @@ static bool match_pools(struct app *app, struct generation *generation)
 	}
 	for (unsigned i = 0; i < settings->pool_count; i++)
 		if (!match_pool(app, generation, i)) {
-			text_add(&text, "pool %s: listen = %s is new; a changed address needs a "
-			                "restart of the container",
+			text_add(&text,
+			         "pool %s: listen = %s is new; a changed address needs a "
+			         "restart of the container",
 			         settings->pools[i].name, settings->pools[i].listen);
 			refuse(app, why);
 			return false;

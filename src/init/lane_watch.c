@@ -86,7 +86,8 @@ static void on_drain_end(struct helper *helper)
 	struct lane_watch *watch = container_of(helper, struct lane_watch, drain);
 
 	watch->drain_failed = true;
-	log_write(LOG_ERROR, "%s: the helper that watches the drain died, waiting for drain_timeout",
+	log_write(LOG_ERROR,
+	          "%s: the helper that watches the drain died, waiting for drain_timeout",
 	          watch->app->config.name);
 }
 
@@ -205,8 +206,7 @@ static void advance_rescue(struct lane_watch *watch)
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
 
-		if (master->rescue && master->lane == watch->lane &&
-		    master->state == MASTER_READY)
+		if (master->rescue && master->lane == watch->lane && master->state == MASTER_READY)
 			master_deliver(master, EVENT_DRAIN);
 	}
 }

@@ -14,11 +14,11 @@
 
 enum {
 	PRIVATE_BACKLOG = 128,
-	FDS_PER_POOL = 3,  /* lane, status, probe */
+	FDS_PER_POOL = 3, /* lane, status, probe */
 	SOCKETS_PER_VARIABLE = 128,
 };
 _Static_assert(1 + POOLS_MAX * FDS_PER_POOL <= SPAWN_FDS_MAX, "too many descriptors");
-_Static_assert(POOLS_MAX * FDS_PER_POOL <= SOCKETS_PER_VARIABLE, "one FPM_SOCKETS is not enough");
+_Static_assert(POOLS_MAX *FDS_PER_POOL <= SOCKETS_PER_VARIABLE, "one FPM_SOCKETS is not enough");
 
 void launch_private_name(const struct master *master, unsigned pool, char kind,
                          char name[PRIVATE_NAME_SIZE])
@@ -127,9 +127,14 @@ int launch_master(struct master *master)
 	struct supervisor *s = master->app->supervisor;
 	struct generation *generation = master->generation;
 	unsigned overlay = master->rescue ? OVERLAY_RESCUE : master->number - 1;
-	const char *const argv[] = { generation->fpm.php_fpm, "-F", "-y", "/proc/self/fd/3", NULL };
+	char preload[CONFIG_PATH_SIZE + 32];
+	/* The last two are left out where nothing has to be said about preloading. */
+	const char *argv[] = {
+		generation->fpm.php_fpm, "-F", "-y", "/proc/self/fd/3", "-d", preload, NULL
+	};
 	char replica[NAME_SIZE + 48];
 	struct text sockets = TEXT(sockets_buffer), replica_text = TEXT(replica);
+	struct text preload_text = TEXT(preload);
 	struct spawn spawn = {
 		.inheritance = &s->inheritance,
 		.path = generation->fpm.php_fpm,
@@ -149,6 +154,9 @@ int launch_master(struct master *master)
 	if (release_refresh(&generation->release) < 0)
 		log_write(LOG_WARNING, "%s: release '%s' was removed while it is in use",
 		          master->app->config.name, generation->release.path);
+	text_add(&preload_text, "opcache.preload=%s", generation->fpm.preload);
+	if (generation->fpm.preload[0] == '\0')
+		argv[4] = NULL;
 	master->serial = ++s->serial;
 	text_add(&sockets, "FPM_SOCKETS=");
 	r = add_sockets(master, &spawn, &sockets);

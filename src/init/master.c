@@ -16,7 +16,7 @@
 enum {
 	QUIT_MS = 2000, /* an idle FPM leaves in 10 ms */
 	TERM_MS = 1000,
-	STRAY_MS = 5000, /* workers whose master died finish their request */
+	STRAY_MS = 5000,       /* workers whose master died finish their request */
 	START_SLACK_MS = 1000, /* the ping says more than the deadline behind it */
 };
 
@@ -191,9 +191,9 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 static void delay(struct master *master)
 {
 	uint64_t lived_ms = clock_ms() - master->spawned_ms;
-	struct news news = news_of(master->app, master->group == GROUP_CANDIDATE
-	                                                ? NEWS_REPLICA_FAILED
-	                                                : NEWS_REPLICA_CRASHED);
+	struct news news =
+		news_of(master->app, master->group == GROUP_CANDIDATE ? NEWS_REPLICA_FAILED
+	                                                              : NEWS_REPLICA_CRASHED);
 	struct text text = TEXT(news.text);
 
 	master->crashes = backoff_count(master->crashes, lived_ms);
@@ -215,8 +215,8 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		settle(master, master->state);
 		break;
 	case ACTION_WATCH:
-		arm(master, limited(master, master->app->config.drain_timeout_ms,
-		                    QUIT_MS + TERM_MS));
+		arm(master,
+		    limited(master, master->app->config.drain_timeout_ms, QUIT_MS + TERM_MS));
 		break;
 	case ACTION_QUIT:
 		quit(master, before, event);

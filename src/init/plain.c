@@ -29,7 +29,8 @@ enum { NOT_FOUND = 127, NOT_EXECUTABLE = 126 };
 NORETURN static void run_child(const struct plain *p, char *const argv[])
 {
 	(void)setpgid(0, 0);
-	/* Still in the background here, so SIGTTOU must be blocked, as it is until the mask goes. */
+	/* Still in the background here, so SIGTTOU must be blocked, as it is until the mask goes.
+	 */
 	if (isatty(STDIN_FILENO))
 		(void)tcsetpgrp(STDIN_FILENO, getpid());
 	signals_restore(&p->mask);
@@ -54,7 +55,8 @@ static void on_reap_again(struct deadline *deadline)
 	container_of(deadline, struct plain, reap_again)->look_for_dead = true;
 }
 
-/* The command and what it has started in its group; a terminal's own signals reach that by itself. */
+/* The command and what it has started in its group; a terminal's own signals reach that by itself.
+ */
 static void forward(const struct plain *p, int number)
 {
 	if (kill(-p->pid, number) < 0 && errno == ESRCH)

@@ -21,9 +21,8 @@ static enum verify verify_of(const struct app *app)
 
 bool sessions_wanted(const struct app *app)
 {
-	return verify_of(app) != VERIFY_OFF &&
-	       (app->store_at_ms == 0 || app->store.uses_redis ||
-	        verify_of(app) == VERIFY_REQUIRED);
+	return verify_of(app) != VERIFY_OFF && (app->store_at_ms == 0 || app->store.uses_redis ||
+	                                        verify_of(app) == VERIFY_REQUIRED);
 }
 
 bool sessions_well(const struct app *app)

@@ -44,8 +44,8 @@ struct generation {
 	unsigned number; /* 0: a free place */
 	struct release release;
 	struct settings_answer fpm;
-	int overlays[OVERLAYS_MAX]; /* memfds with the configuration of each replica */
-	int sources;                /* memfd with struct session_source; never read here */
+	int overlays[OVERLAYS_MAX];   /* memfds with the configuration of each replica */
+	int sources;                  /* memfd with struct session_source; never read here */
 	unsigned lanes_of[POOLS_MAX]; /* pool -> index into app->lanes */
 };
 
@@ -61,11 +61,11 @@ struct master {
 	struct child child;
 	struct deadline deadline; /* the one that its state arms */
 	struct helper ping;
-	unsigned serial;     /* of its private sockets */
+	unsigned serial; /* of its private sockets */
 	unsigned starts;
-	unsigned crashes;    /* in a row */
+	unsigned crashes; /* in a row */
 	uint64_t spawned_ms;
-	char why[256];       /* why it failed last */
+	char why[256]; /* why it failed last */
 };
 
 /* A listening socket of an abandoned lane. */
@@ -96,8 +96,8 @@ struct app {
 	unsigned lanes_count; /* public addresses; 0 until they are open */
 	struct lanes lanes[POOLS_MAX];
 	struct lane_watch watches[LANE_COUNT];
-	unsigned lane;  /* the active one */
-	bool steered;   /* a roll builds on a lane of its own */
+	unsigned lane; /* the active one */
+	bool steered;  /* a roll builds on a lane of its own */
 
 	struct generation generations[GENERATIONS_MAX];
 	struct generation *active;

@@ -15,7 +15,7 @@ enum { ADDRESS_TEXT_SIZE = 256 };
 struct address {
 	struct sockaddr_storage sockaddr;
 	socklen_t length;
-	bool any;  /* a bare port: IPv6 with IPv4 in one socket */
+	bool any;    /* a bare port: IPv6 with IPv4 in one socket */
 	int backlog; /* for listen(2); below 1: the kernel's limit */
 	uid_t owner; /* unix sockets only */
 	gid_t group;

@@ -41,7 +41,7 @@ struct helper {
 	struct event_source source;
 	struct deadline deadline;
 	struct loop *loop;
-	pid_t pid; /* 0: not running */
+	pid_t pid;   /* 0: not running */
 	bool late;   /* its deadline has passed */
 	bool reaped; /* its process is gone, on_end has not come yet */
 	void (*on_answer)(struct helper *helper, const void *answer, size_t size);
@@ -53,8 +53,7 @@ struct helper {
  * the last answer.  Blocks no longer than fork.  0, or -errno and nothing runs.
  */
 MUST_CHECK int helper_start(struct helper *helper, struct loop *loop,
-                            const struct inheritance *inheritance,
-                            const struct question *question);
+                            const struct inheritance *inheritance, const struct question *question);
 
 /* Kill it, without any further call.  Fine when it does not run. */
 void helper_stop(struct helper *helper);

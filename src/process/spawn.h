@@ -21,16 +21,16 @@ enum { SPAWN_FDS_MAX = 64, SPAWN_FIRST_FD = 3 };
 
 struct spawn {
 	const struct inheritance *inheritance;
-	const char *path;         /* program */
-	const char *const *argv;  /* NULL-terminated */
-	const char *const *envp;  /* NULL-terminated */
-	int fds[SPAWN_FDS_MAX];   /* fds[i] becomes descriptor SPAWN_FIRST_FD + i; all others close */
+	const char *path;        /* program */
+	const char *const *argv; /* NULL-terminated */
+	const char *const *envp; /* NULL-terminated */
+	int fds[SPAWN_FDS_MAX]; /* fds[i] becomes descriptor SPAWN_FIRST_FD + i; all others close */
 	size_t fd_count;
-	int stderr_fd;            /* becomes stdout and stderr */
+	int stderr_fd; /* becomes stdout and stderr */
 	struct identity identity;
-	enum pin pin;             /* PIN_MOUNT or PIN_USERNS: a mount namespace of its own */
-	const char *link;         /* the release symlink to fix; "": nothing to fix */
-	const char *release;      /* what it is fixed to */
+	enum pin pin;        /* PIN_MOUNT or PIN_USERNS: a mount namespace of its own */
+	const char *link;    /* the release symlink to fix; "": nothing to fix */
+	const char *release; /* what it is fixed to */
 	bool read_only;
 };
 

@@ -34,10 +34,10 @@ struct drain_query {
 };
 
 struct drain_answer {
-	bool idle;      /* drained: the last answer */
-	bool queued;    /* a connection waits on the lane */
-	unsigned busy;  /* workers that are not idle */
-	int busy_pid;   /* one of them, as FPM sees it */
+	bool idle;     /* drained: the last answer */
+	bool queued;   /* a connection waits on the lane */
+	unsigned busy; /* workers that are not idle */
+	int busy_pid;  /* one of them, as FPM sees it */
 	enum worker_state busy_state;
 };
 

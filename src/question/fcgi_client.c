@@ -69,9 +69,9 @@ int fcgi_ask(int dir_fd, const char *name, const char *script, const char *query
              struct fastcgi_reply *reply)
 {
 	const struct fastcgi_param params[] = {
-		{ "REQUEST_METHOD", "GET" },      { "SCRIPT_NAME", script },
-		{ "SCRIPT_FILENAME", script },    { "REQUEST_URI", script },
-		{ "QUERY_STRING", query },        { "SERVER_PROTOCOL", "HTTP/1.1" },
+		{ "REQUEST_METHOD", "GET" },        { "SCRIPT_NAME", script },
+		{ "SCRIPT_FILENAME", script },      { "REQUEST_URI", script },
+		{ "QUERY_STRING", query },          { "SERVER_PROTOCOL", "HTTP/1.1" },
 		{ "GATEWAY_INTERFACE", "CGI/1.1" }, { "SERVER_SOFTWARE", "twinit" },
 		{ "REMOTE_ADDR", "127.0.0.1" },
 	};

@@ -55,7 +55,8 @@ static const char *who_refuses(int error)
 {
 	static char apparmor[128];
 
-	if (error == -EACCES && read_file("/proc/self/attr/current", apparmor, sizeof(apparmor)) > 0)
+	if (error == -EACCES &&
+	    read_file("/proc/self/attr/current", apparmor, sizeof(apparmor)) > 0)
 		return "AppArmor denies mounts";
 	if (error == -EPERM)
 		return "no CAP_SYS_ADMIN, and the seccomp profile or the kernel allows no user "

@@ -1,36 +1,19 @@
-#include "question/settings.h"
-
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <nss.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fpm/dump.h"
 #include "fpm/overlay.h"
 #include "listen/address.h"
 #include "process/helper.h"
 #include "question/program.h"
-#include "session/store.h"
+#include "question/reading.h"
 #include "util/cleanup.h"
-#include "util/text.h"
-
-/* What is collected on the way.  The helper's memory goes with it; nothing is freed. */
-struct reading {
-	const struct settings_query *query;
-	struct settings_answer *answer;
-	struct text why;
-	char config[CONFIG_PATH_SIZE]; /* the operator's main FPM configuration */
-	char *info;                    /* php-fpm -i */
-	struct fpm_dump dump;          /* php-fpm -tt */
-};
 
 void settings_prepend_name(const char *app, unsigned generation, const char *pool, char *to,
                            size_t size)
@@ -125,24 +108,22 @@ static int find_config(struct reading *r)
 	return -ENOENT;
 }
 
-/*
- * -tt prints passwords to error_log too, so that goes nowhere; and it would run opcache.preload,
- * which is the site's code.
- */
+/* -tt would run opcache.preload, which is the site's code. */
 static int read_dump(struct reading *r)
 {
-	const char *const argv[] = { r->answer->php_fpm, "-d",  "opcache.enable=0",
-		                     "-d", "opcache.preload=", "-tt", "-y",
-		                     "/proc/self/fd/3", NULL };
-	_cleanup_close_ int fd = memfd_create("wrapper", MFD_CLOEXEC);
+	const char *const argv[] = {
+		r->answer->php_fpm, "-d", "opcache.enable=0", "-d", "opcache.preload=", "-tt", "-y",
+		"/proc/self/fd/3",  NULL
+	};
+	int fd = memfd_create("wrapper", MFD_CLOEXEC);
+	_cleanup_file_ FILE *wrapper = fd < 0 ? NULL : fdopen(fd, "w");
 	char *output;
+	int result = wrapper ? overlay_write_dump(wrapper, r->config) : -errno;
 
-	if (fd < 0 ||
-	    dprintf(fd, "include=%s\n[global]\nerror_log=/dev/null\nlog_limit=65535\n", r->config) < 0)
-		return -errno;
-	int status = program_run(argv, fd, &output);
-	int result = status < 0 ? status : fpm_dump_parse(output, &r->dump);
-
+	if (result >= 0)
+		result = program_run(argv, fd, &output);
+	if (result >= 0)
+		result = fpm_dump_parse(output, &r->dump);
 	if (result < 0)
 		text_add(&r->why, "cannot run php-fpm -tt: %s", strerror(-result));
 	return result;
@@ -158,112 +139,7 @@ static int read_settings(struct reading *r)
 	return result;
 }
 
-/* --- names to numbers --- */
-
-static bool is_number(const char *text)
-{
-	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
-static int unknown(struct reading *r, const char *pool, const char *what, const char *name)
-{
-	text_add(&r->why, "pool %s: unknown %s ", pool, what);
-	text_add_quoted(&r->why, name);
-	return -ENOENT;
-}
-
-static int find_user(const char *name, struct identity *identity)
-{
-	const struct passwd *entry =
-	        is_number(name) ? getpwuid((uid_t)strtoul(name, NULL, 10)) : getpwnam(name);
-	int count = IDENTITY_GROUPS_MAX;
-
-	if (!entry && !is_number(name))
-		return -ENOENT;
-	*identity = (struct identity){ 0 };
-	if (!entry) {
-		identity->uid = (uid_t)strtoul(name, NULL, 10);
-		identity->gid = identity->uid;
-		return 0;
-	}
-	identity->uid = entry->pw_uid;
-	identity->gid = entry->pw_gid;
-	if (getgrouplist(entry->pw_name, entry->pw_gid, identity->groups, &count) < 0)
-		count = IDENTITY_GROUPS_MAX;
-	identity->group_count = (size_t)count;
-	return 0;
-}
-
-static int find_group(const char *name, gid_t *gid)
-{
-	const struct group *entry;
-
-	if (is_number(name)) {
-		*gid = (gid_t)strtoul(name, NULL, 10);
-		return 0;
-	}
-	entry = getgrnam(name);
-	if (!entry)
-		return -ENOENT;
-	*gid = entry->gr_gid;
-	return 0;
-}
-
-static int pool_identity(struct reading *r, const struct fpm_pool *pool, struct identity *identity)
-{
-	if (find_user(pool->user, identity) < 0)
-		return unknown(r, pool->name, "user", pool->user);
-	if (pool->group[0] != '\0' && find_group(pool->group, &identity->gid) < 0)
-		return unknown(r, pool->name, "group", pool->group);
-	return 0;
-}
-
-/* FPM as root demands a user for each pool, so there is one; as somebody else it ignores it. */
-static int read_identity(struct reading *r)
-{
-	const struct fpm_settings *settings = &r->answer->settings;
-	struct identity other;
-	int result;
-
-	if (geteuid() != 0) {
-		r->answer->identity = identity_current();
-		return 0;
-	}
-	result = pool_identity(r, &settings->pools[0], &r->answer->identity);
-	for (unsigned i = 1; result >= 0 && i < settings->pool_count; i++) {
-		result = pool_identity(r, &settings->pools[i], &other);
-		if (result >= 0 && (other.uid != r->answer->identity.uid ||
-		                    other.gid != r->answer->identity.gid)) {
-			text_add(&r->why,
-			         "pools %s and %s run as different users; give each an [app] of its own",
-			         settings->pools[0].name, settings->pools[i].name);
-			return -EINVAL;
-		}
-	}
-	if (result >= 0 && r->answer->identity.uid == 0) {
-		text_add(&r->why, "pool %s: user is root, as which twinit runs no PHP",
-		         settings->pools[0].name);
-		return -EINVAL;
-	}
-	return result;
-}
-
-static int read_owner(struct reading *r, const struct fpm_pool *pool, struct socket_owner *owner)
-{
-	struct identity identity;
-
-	*owner = (struct socket_owner){ .uid = geteuid(), .gid = getegid() };
-	if (geteuid() != 0)
-		return 0; /* only root may give a socket away, and FPM would not either */
-	if (pool->listen_owner[0] != '\0') {
-		if (find_user(pool->listen_owner, &identity) < 0)
-			return unknown(r, pool->name, "listen.owner", pool->listen_owner);
-		owner->uid = identity.uid;
-	}
-	if (pool->listen_group[0] != '\0' && find_group(pool->listen_group, &owner->gid) < 0)
-		return unknown(r, pool->name, "listen.group", pool->listen_group);
-	return 0;
-}
+/* --- addresses --- */
 
 /* A bare port means both families where IPv6 exists, and IPv4 otherwise (fpm_sockets.c). */
 static bool have_ipv6(void)
@@ -304,7 +180,8 @@ static int resolve_listen(struct reading *r, struct fpm_pool *pool)
 	if (pool->listen[0] == '/' || !colon) {
 		text_add(&r->why, "pool %s: cannot listen on ", pool->name);
 		text_add_quoted(&r->why, pool->listen);
-		text_add(&r->why, "; write a port, host:port or an absolute path that is not too long");
+		text_add(&r->why,
+		         "; write a port, host:port or an absolute path that is not too long");
 		return -EINVAL;
 	}
 	*colon = '\0';
@@ -329,187 +206,30 @@ static int read_pools(struct reading *r)
 		struct fpm_pool *pool = &settings->pools[i];
 
 		if (pool->chrooted) {
-			text_add(&r->why, "pool %s: chroot needs a master that is root, which twinit "
-			                  "does not run; use a container or a namespace instead",
+			text_add(&r->why,
+			         "pool %s: chroot needs a master that is root, which twinit "
+			         "does not run; use a container or a namespace instead",
 			         pool->name);
 			return -EINVAL;
 		}
 		result = resolve_listen(r, pool);
-		if (result >= 0)
-			result = read_owner(r, pool, &r->answer->owners[i]);
 	}
-	return result;
-}
-
-/* --- what the replicas and the session helper are given --- */
-
-static int read_source(struct reading *r, const struct fpm_pool *pool,
-                       struct session_source *source)
-{
-	char number[32], locking[16];
-	int result = 0;
-
-	*source = (struct session_source){ 0 };
-	memcpy(source->pool, pool->name, sizeof(source->pool));
-	const struct {
-		const char *setting;
-		char *to;
-		size_t size;
-	} wanted[] = {
-		{ "session.save_handler", source->handler, sizeof(source->handler) },
-		{ "session.save_path", source->save_path, sizeof(source->save_path) },
-		{ "session.gc_maxlifetime", number, sizeof(number) },
-		{ "redis.session.locking_enabled", locking, sizeof(locking) },
-	};
-	for (size_t i = 0; result >= 0 && i < ARRAY_SIZE(wanted); i++) {
-		result = fpm_dump_php_setting(&r->dump, r->info, pool->name, wanted[i].setting,
-		                              wanted[i].to, wanted[i].size);
-		if (result < 0)
-			text_add(&r->why, "pool %s: %s is too long", pool->name, wanted[i].setting);
-	}
-	source->gc_maxlifetime_s = (uint32_t)strtoul(number, NULL, 10);
-	source->locking = locking[0] == '1' || strcasecmp(locking, "on") == 0;
-	return result;
-}
-
-static int write_sources(struct reading *r)
-{
-	const struct fpm_settings *settings = &r->answer->settings;
-	struct session_source source;
-
-	for (unsigned i = 0; i < settings->pool_count; i++) {
-		int result = read_source(r, &settings->pools[i], &source);
-
-		if (result < 0)
-			return result;
-		if (write(r->query->sources, &source, sizeof(source)) != (ssize_t)sizeof(source)) {
-			text_add(&r->why, "cannot write the session settings: %s", strerror(errno));
-			return -EIO;
-		}
-	}
-	return 0;
-}
-
-static int write_prepend(struct reading *r, const char *pool)
-{
-	const struct settings_query *q = r->query;
-	char name[NAME_SIZE + POOL_NAME_SIZE + 32], own[CONFIG_PATH_SIZE];
-
-	settings_prepend_name(q->app->name, q->generation, pool, name, sizeof(name));
-	if (fpm_dump_php_setting(&r->dump, r->info, pool, "auto_prepend_file", own, sizeof(own)) <
-	    0)
-		return -ENAMETOOLONG;
-	int fd = openat(q->pin_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	_cleanup_file_ FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!out)
-		return -errno;
-	/* Readable for PHP whatever our umask is. */
-	if (fchmod(fd, 0644) < 0)
-		return -errno;
-	return pin_write_prepend(out, q->app->release, q->release->path, q->app->docroot, own);
-}
-
-static int write_overlay(struct reading *r, const struct overlay *overlay, int fd)
-{
-	int copy = dup(fd);
-	_cleanup_file_ FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
-
-	if (!out)
-		return -errno;
-	int result = overlay_write(out, overlay, &r->dump, r->info, r->answer->why,
-	                           sizeof(r->answer->why));
-	if (result < 0)
-		r->why.length = strlen(r->answer->why);
-	return result;
-}
-
-static struct fpm_settings shares_of(const struct reading *r, unsigned index)
-{
-	const struct app_config *app = r->query->app;
-	struct fpm_settings shares = r->answer->settings;
-
-	if (app->workers == WORKERS_SPLIT)
-		for (unsigned i = 0; i < shares.pool_count; i++)
-			shares.pools[i] = fpm_pool_share(&r->answer->settings.pools[i], app->replicas,
-			                                 index == OVERLAY_RESCUE ? 0 : index);
-	return shares;
-}
-
-/* What FPM shall call the address of each pool. */
-static int name_listeners(const struct fpm_settings *settings,
-                          char texts[POOLS_MAX][LISTEN_SIZE], const char *names[POOLS_MAX])
-{
-	for (unsigned i = 0; i < settings->pool_count; i++) {
-		struct address address = { 0 };
-
-		if (address_parse(settings->pools[i].listen, &address) < 0)
-			return -EINVAL;
-		if (address_is_unix(&address))
-			overlay_decoy_listen(settings->pools[i].name, texts[i]);
-		else
-			address_text(&address, texts[i]);
-		names[i] = texts[i];
-	}
-	return 0;
-}
-
-static int write_prepends(struct reading *r)
-{
-	const struct fpm_settings *settings = &r->answer->settings;
-	int result = 0;
-
-	for (unsigned i = 0; result >= 0 && i < settings->pool_count; i++)
-		result = write_prepend(r, settings->pools[i].name);
-	return result;
-}
-
-static int write_replica(struct reading *r, struct overlay *overlay, unsigned index)
-{
-	const struct settings_query *q = r->query;
-	struct fpm_settings shares = shares_of(r, index);
-	char pid_file[CONFIG_PATH_SIZE + NAME_SIZE + 64], pid_name[32];
-	struct text path = TEXT(pid_file);
-
-	settings_pid_name(q->generation, index, pid_name, sizeof(pid_name));
-	text_add(&path, "%s/pid-%s/%s", q->run_dir, q->app->name, pid_name);
-	overlay->shares = &shares;
-	overlay->pid_file = pid_file;
-	return write_overlay(r, overlay, q->overlays[index]);
-}
-
-static int write_overlays(struct reading *r)
-{
-	static char texts[POOLS_MAX][LISTEN_SIZE];
-	const char *listen[POOLS_MAX];
-	const struct settings_query *q = r->query;
-	char prefix[CONFIG_PATH_SIZE + NAME_SIZE + 64];
-	struct text prefix_text = TEXT(prefix);
-	const struct overlay_pin pin = { q->app->release, q->release->path, q->app->docroot, prefix };
-	struct overlay overlay = {
-		.fpm_config = r->config,
-		.error_log = "/proc/self/fd/2",
-		.process_control_timeout_ms = q->app->drain_timeout_ms,
-		.listen = listen,
-		.pin = q->pin == PIN_PATH ? &pin : NULL,
-	};
-	int result = name_listeners(&r->answer->settings, texts, listen);
-
-	text_add(&prefix_text, "%s/pin/%s-%u-", q->run_dir, q->app->name, q->generation);
-	if (result >= 0 && overlay.pin)
-		result = write_prepends(r);
-	for (unsigned i = 0; result >= 0 && i < OVERLAYS_MAX; i++)
-		if (i < q->app->replicas || i == OVERLAY_RESCUE)
-			result = write_replica(r, &overlay, i);
-	if (result < 0 && r->why.length == 0)
-		text_add(&r->why, "cannot write the replicas' configuration: %s", strerror(-result));
 	return result;
 }
 
 void settings_run(const void *query, int answer_fd)
 {
 	static int (*const steps[])(struct reading *) = {
-		find_program,  read_info,  find_config,   read_dump,      read_settings,
-		read_identity, read_pools, write_sources, write_overlays,
+		find_program,
+		read_info,
+		find_config,
+		read_dump,
+		read_settings,
+		read_pools,
+		accounts_read_identity,
+		accounts_read_owners,
+		replica_config_write_sources,
+		replica_config_write,
 	};
 	static struct settings_answer answer;
 	struct reading reading = { .query = query, .answer = &answer, .why = TEXT(answer.why) };
@@ -537,6 +257,7 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 		return false;
 	end_text(answer->why, sizeof(answer->why));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
+	end_text(answer->preload, sizeof(answer->preload));
 	if (!answer->ok)
 		return true;
 	if (settings->pool_count < 1 || settings->pool_count > POOLS_MAX ||

@@ -26,11 +26,11 @@ struct settings_query {
 	const struct app_config *app;
 	const struct release *release;
 	enum pin pin;
-	const char *run_dir;     /* absolute */
-	unsigned generation;     /* part of the names of files made for it */
+	const char *run_dir;        /* absolute */
+	unsigned generation;        /* part of the names of files made for it */
 	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
-	int sources;             /* the same, for an array of struct session_source */
-	int pin_fd;              /* the directory for prepended files */
+	int sources;                /* the same, for an array of struct session_source */
+	int pin_fd;                 /* the directory for prepended files */
 };
 
 /* Who a unix socket shall belong to. */
@@ -41,9 +41,12 @@ struct socket_owner {
 
 struct settings_answer {
 	bool ok;
-	char why[SETTINGS_WHY_SIZE]; /* one sentence when it is not; FPM's own, with file and line */
+	char why[SETTINGS_WHY_SIZE]; /* one sentence when it is not; FPM's own, with file and line
+	                              */
 	char php_fpm[CONFIG_PATH_SIZE];
-	struct fpm_settings settings; /* listen is numeric */
+	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has
+	                                   it */
+	struct fpm_settings settings;   /* listen is numeric */
 	struct socket_owner owners[POOLS_MAX];
 	struct identity identity;
 };

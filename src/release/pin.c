@@ -124,9 +124,9 @@ static int remount_read_only(const char *path)
 	const unsigned long keep = ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME | ST_NODIRATIME;
 	struct statvfs fs;
 
-	if (statvfs(path, &fs) < 0 || mount(NULL, path, NULL,
-	                                    MS_REMOUNT | MS_BIND | MS_RDONLY | (fs.f_flag & keep),
-	                                    NULL) < 0)
+	if (statvfs(path, &fs) < 0 ||
+	    mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | (fs.f_flag & keep), NULL) <
+	            0)
 		return -errno;
 	return 0;
 }
@@ -211,20 +211,21 @@ int pin_write_prepend(FILE *out, const char *link, const char *release, const ch
                       const char *own_prepend)
 {
 	static const char mend[] =
-	        "    $docroot = $docroot === '' ? '' : '/' . $docroot;\n"
-	        "    $root = $release . $docroot;\n"
-	        "    $asked = rtrim($_SERVER['DOCUMENT_ROOT'] ?? '', '/');\n"
-	        "    if ($asked !== '' && $asked !== $link . $docroot && $asked !== $root) {\n"
-	        "        error_log(\"twinit: request for document root '$asked', but this pool is \"\n"
-	        "            . \"pinned to '$link$docroot'; give each site a pool of its own\");\n"
-	        "        http_response_code(500);\n"
-	        "        exit;\n"
-	        "    }\n"
-	        "    $_SERVER['DOCUMENT_ROOT'] = $root;\n"
-	        "    $_SERVER['SCRIPT_FILENAME'] = $root . $_SERVER['SCRIPT_NAME'];\n"
-	        "    if (isset($_SERVER['PATH_TRANSLATED'])) {\n"
-	        "        $_SERVER['PATH_TRANSLATED'] = $root . ($_SERVER['PATH_INFO'] ?? '');\n"
-	        "    }\n";
+		"    $docroot = $docroot === '' ? '' : '/' . $docroot;\n"
+		"    $root = $release . $docroot;\n"
+		"    $asked = rtrim($_SERVER['DOCUMENT_ROOT'] ?? '', '/');\n"
+		"    if ($asked !== '' && $asked !== $link . $docroot && $asked !== $root) {\n"
+		"        error_log(\"twinit: request for document root '$asked', but this pool is "
+	        "\"\n"
+		"            . \"pinned to '$link$docroot'; give each site a pool of its own\");\n"
+		"        http_response_code(500);\n"
+		"        exit;\n"
+		"    }\n"
+		"    $_SERVER['DOCUMENT_ROOT'] = $root;\n"
+		"    $_SERVER['SCRIPT_FILENAME'] = $root . $_SERVER['SCRIPT_NAME'];\n"
+		"    if (isset($_SERVER['PATH_TRANSLATED'])) {\n"
+		"        $_SERVER['PATH_TRANSLATED'] = $root . ($_SERVER['PATH_INFO'] ?? '');\n"
+		"    }\n";
 
 	fputs("<?php /* Made by twinit: the release of this replica. */\n(static function () {\n",
 	      out);

@@ -30,11 +30,13 @@ static int complain(const char *link, int error, char *why, size_t why_size)
 		target[n] = '\0';
 		text_add(&text, " points to ");
 		text_add_quoted(&text, target);
-		text_add(&text, error == ENOENT ? ", which does not exist; point it to a release"
-		                                : ", which cannot be used: %s",
+		text_add(&text,
+		         error == ENOENT ? ", which does not exist; point it to a release"
+		                         : ", which cannot be used: %s",
 		         strerror(error));
 	} else if (errno == EINVAL) {
-		text_add(&text, " is not a symlink; twinit pins the directory that a symlink names");
+		text_add(&text,
+		         " is not a symlink; twinit pins the directory that a symlink names");
 	} else {
 		text_add(&text, ": %s", strerror(errno));
 	}

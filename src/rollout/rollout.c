@@ -170,9 +170,9 @@ unsigned rollout_build_count(unsigned replicas, unsigned surge)
 const char *roll_phase_name(enum roll_phase phase)
 {
 	static const char *const names[] = {
-		[ROLL_IDLE] = "idle",   [ROLL_PREFLIGHT] = "preflight", [ROLL_LANE] = "lane",
-		[ROLL_ROOM] = "room",   [ROLL_BUILD] = "build",         [ROLL_DRAIN] = "drain",
-		[ROLL_FILL] = "fill",   [ROLL_ABANDON] = "abandon",
+		[ROLL_IDLE] = "idle", [ROLL_PREFLIGHT] = "preflight", [ROLL_LANE] = "lane",
+		[ROLL_ROOM] = "room", [ROLL_BUILD] = "build",         [ROLL_DRAIN] = "drain",
+		[ROLL_FILL] = "fill", [ROLL_ABANDON] = "abandon",
 	};
 	_Static_assert(ARRAY_SIZE(names) == ROLL_PHASE_COUNT, "a phase has no name");
 

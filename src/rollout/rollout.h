@@ -33,10 +33,10 @@ enum answer {
 
 /* What the rollout is shown. */
 struct roll_view {
-	unsigned replicas;                               /* wanted */
-	unsigned surge;                                  /* 0 to replicas */
-	enum answer preflight;                           /* may this roll begin? */
-	enum answer lane_empty;                          /* ANSWER_NO: not within the time allowed */
+	unsigned replicas;      /* wanted */
+	unsigned surge;         /* 0 to replicas */
+	enum answer preflight;  /* may this roll begin? */
+	enum answer lane_empty; /* ANSWER_NO: not within the time allowed */
 	unsigned masters[GROUP_COUNT][MASTER_STATE_COUNT]; /* how many, but MASTER_GONE */
 };
 

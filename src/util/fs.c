@@ -15,7 +15,8 @@
 
 int write_file_at(int dir_fd, const char *name, const char *text)
 {
-	_cleanup_close_ int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	_cleanup_close_ int fd =
+		openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	if (fd < 0)
 		return -errno;
@@ -51,7 +52,7 @@ int make_dir_at(int dir_fd, const char *name, mode_t mode)
 		return -errno;
 
 	_cleanup_close_ int fd =
-	        openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (fchmod(fd, mode) < 0)

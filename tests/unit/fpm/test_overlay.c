@@ -171,7 +171,7 @@ static const struct overlay_pin pin = {
 	.link = "/srv/app/current",
 	.release = "/srv/app/releases/7",
 	.docroot = "public",
-	.prepend = "/run/twinit/prepend.php",
+	.prepend = "/run/twinit/prepend-",
 };
 
 static const char info[] = "include_path => .:/srv/app/current/lib => .:/srv/app/current/lib\n"
@@ -199,36 +199,36 @@ static void test_path_isolation(void **state)
 
 	/* what is said first wins, so this comes before the operator's config */
 	assert_string_equal(
-		text,
-		"[www]\n"
-		"php_admin_value[doc_root] = '/srv/app/releases/7/public'\n"
-		"php_admin_value[auto_prepend_file] = '/run/twinit/prepend.php'\n"
-		"php_value[include_path] = '.:/srv/app/releases/7/lib'\n"
-		"php_admin_value[sys_temp_dir] = '/srv/app/releases/7/tmp'\n"
-		"php_admin_value[open_basedir] = "
-		"'/srv/app/releases/7:/tmp:/run/twinit/prepend.php'\n"
-		"php_value[b] = '/srv/app/releases/7/first'\n"
-		"env[ROOT] = '/srv/app/releases/7'\n" GLOBAL "error_log = '/proc/self/fd/2'\n"
-		"[www]\n"
-		"pm.max_children = 5\n"
-		"listen = '127.0.0.1:9000'\n"
-		"pm.status_listen = '/nonexistent/twinit/www.status'\n"
-		"chdir = '/srv/app/releases/7'\n" PROBE(
-			"www") "chdir = '/srv/app/releases/7'\n"
-			       "security.limit_extensions = \"\"\n"
-			       "php_admin_value[doc_root] = '/srv/app/releases/7/public'\n"
-			       "php_admin_value[auto_prepend_file] = '/run/twinit/prepend.php'\n"
-			       "php_value[include_path] = '.:/srv/app/releases/7/lib'\n"
-			       "php_admin_value[sys_temp_dir] = '/srv/app/releases/7/tmp'\n"
-			       "php_admin_value[open_basedir] = "
-			       "'/srv/app/releases/7:/tmp:/run/twinit/prepend.php'\n"
-			       "php_value[b] = '/srv/app/releases/7/first'\n"
-			       "php_value[b] = 'second'\n"
-			       "php_value[a] = 'first'\n"
-			       "php_value[a] = '/srv/app/releases/7/second'\n"
-			       "php_value[user_dir] = '/home'\n"
-			       "env[ROOT] = '/srv/app/releases/7'\n"
-			       "env[OTHER] = '/srv/app/currently'\n");
+		text, "[www]\n"
+		      "php_admin_value[doc_root] = '/srv/app/releases/7/public'\n"
+		      "php_admin_value[auto_prepend_file] = '/run/twinit/prepend-www.php'\n"
+		      "php_value[include_path] = '.:/srv/app/releases/7/lib'\n"
+		      "php_admin_value[sys_temp_dir] = '/srv/app/releases/7/tmp'\n"
+		      "php_admin_value[open_basedir] = "
+		      "'/srv/app/releases/7:/tmp:/run/twinit/prepend-www.php'\n"
+		      "php_value[b] = '/srv/app/releases/7/first'\n"
+		      "env[ROOT] = '/srv/app/releases/7'\n" GLOBAL "error_log = '/proc/self/fd/2'\n"
+		      "[www]\n"
+		      "pm.max_children = 5\n"
+		      "listen = '127.0.0.1:9000'\n"
+		      "pm.status_listen = '/nonexistent/twinit/www.status'\n"
+		      "chdir = '/srv/app/releases/7'\n" PROBE(
+			      "www") "chdir = '/srv/app/releases/7'\n"
+				     "security.limit_extensions = \"\"\n"
+				     "php_admin_value[doc_root] = '/srv/app/releases/7/public'\n"
+				     "php_admin_value[auto_prepend_file] = "
+	                             "'/run/twinit/prepend-www.php'\n"
+				     "php_value[include_path] = '.:/srv/app/releases/7/lib'\n"
+				     "php_admin_value[sys_temp_dir] = '/srv/app/releases/7/tmp'\n"
+				     "php_admin_value[open_basedir] = "
+				     "'/srv/app/releases/7:/tmp:/run/twinit/prepend-www.php'\n"
+				     "php_value[b] = '/srv/app/releases/7/first'\n"
+				     "php_value[b] = 'second'\n"
+				     "php_value[a] = 'first'\n"
+				     "php_value[a] = '/srv/app/releases/7/second'\n"
+				     "php_value[user_dir] = '/home'\n"
+				     "env[ROOT] = '/srv/app/releases/7'\n"
+				     "env[OTHER] = '/srv/app/currently'\n");
 	free(text);
 }
 
@@ -238,13 +238,13 @@ static void test_open_basedir_of_php_ini_lets_the_prepended_file_in(void **state
 		.link = "/srv/app/current",
 		.release = "/r",
 		.docroot = "",
-		.prepend = "/p.php",
+		.prepend = "/p-",
 	};
 
 	(void)state;
 	char *text = write_overlay(STATIC, "open_basedir => /tmp => /tmp\n", &no_docroot, 0);
 	assert_non_null(strstr(text, "php_admin_value[doc_root] = '/r'\n"));
-	assert_non_null(strstr(text, "php_value[open_basedir] = '/tmp:/p.php'\n"));
+	assert_non_null(strstr(text, "php_value[open_basedir] = '/tmp:/p-www.php'\n"));
 	free(text);
 
 	text = write_overlay(STATIC, "open_basedir => no value => no value\n", &no_docroot, 0);

@@ -1,0 +1,34 @@
+/*
+ * reading.h - the FPM configuration while the settings helper reads it.  Shared by its three parts:
+ * settings.c runs FPM, accounts.c turns names into numbers, replica_config.c writes what replicas
+ * are started with.
+ */
+#pragma once
+
+#include "fpm/dump.h"
+#include "question/settings.h"
+#include "util/text.h"
+
+/* What is collected on the way.  The helper's memory goes with it; nothing is freed. */
+struct reading {
+	const struct settings_query *query;
+	struct settings_answer *answer;
+	struct text why;               /* one sentence into answer->why */
+	char config[CONFIG_PATH_SIZE]; /* the operator's main FPM configuration */
+	char *info;                    /* php-fpm -i */
+	struct fpm_dump dump;          /* php-fpm -tt */
+};
+
+/* Steps: each returns 0, or -errno and has said why. */
+
+/* The user and groups that the masters run as. */
+MUST_CHECK int accounts_read_identity(struct reading *r);
+
+/* Who the unix socket of each pool shall belong to. */
+MUST_CHECK int accounts_read_owners(struct reading *r);
+
+/* The session settings of each pool, into query->sources. */
+MUST_CHECK int replica_config_write_sources(struct reading *r);
+
+/* The prepended files of path isolation, and an overlay for each replica into query->overlays. */
+MUST_CHECK int replica_config_write(struct reading *r);

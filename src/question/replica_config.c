@@ -1,0 +1,208 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fpm/overlay.h"
+#include "listen/address.h"
+#include "question/reading.h"
+#include "session/store.h"
+#include "util/cleanup.h"
+
+static int read_source(struct reading *r, const struct fpm_pool *pool,
+                       struct session_source *source)
+{
+	char number[32], locking[16];
+	int result = 0;
+
+	*source = (struct session_source){ 0 };
+	memcpy(source->pool, pool->name, sizeof(source->pool));
+	const struct {
+		const char *setting;
+		char *to;
+		size_t size;
+	} wanted[] = {
+		{ "session.save_handler", source->handler, sizeof(source->handler) },
+		{ "session.save_path", source->save_path, sizeof(source->save_path) },
+		{ "session.gc_maxlifetime", number, sizeof(number) },
+		{ "redis.session.locking_enabled", locking, sizeof(locking) },
+	};
+	for (size_t i = 0; result >= 0 && i < ARRAY_SIZE(wanted); i++) {
+		result = fpm_dump_php_setting(&r->dump, r->info, pool->name, wanted[i].setting,
+		                              wanted[i].to, wanted[i].size);
+		if (result < 0)
+			text_add(&r->why, "pool %s: %s is too long", pool->name, wanted[i].setting);
+	}
+	source->gc_maxlifetime_s = (uint32_t)strtoul(number, NULL, 10);
+	source->locking = locking[0] == '1' || strcasecmp(locking, "on") == 0;
+	return result;
+}
+
+int replica_config_write_sources(struct reading *r)
+{
+	const struct fpm_settings *settings = &r->answer->settings;
+	struct session_source source;
+
+	for (unsigned i = 0; i < settings->pool_count; i++) {
+		int result = read_source(r, &settings->pools[i], &source);
+
+		if (result < 0)
+			return result;
+		if (write(r->query->sources, &source, sizeof(source)) != (ssize_t)sizeof(source)) {
+			text_add(&r->why, "cannot write the session settings: %s", strerror(errno));
+			return -EIO;
+		}
+	}
+	return 0;
+}
+
+/* The pool's own prepended file, which may lie in the release too. */
+static int own_prepend(struct reading *r, const struct overlay_pin *pin, const char *pool, char *to,
+                       size_t size)
+{
+	char said[CONFIG_PATH_SIZE];
+	int result = fpm_dump_php_setting(&r->dump, r->info, pool, "auto_prepend_file", said,
+	                                  sizeof(said));
+
+	return result < 0 ? result : overlay_resolve(pin, said, to, size);
+}
+
+static int write_prepend(struct reading *r, const struct overlay_pin *pin, const char *pool)
+{
+	const struct settings_query *q = r->query;
+	char name[NAME_SIZE + POOL_NAME_SIZE + 32], own[CONFIG_PATH_SIZE];
+
+	settings_prepend_name(q->app->name, q->generation, pool, name, sizeof(name));
+	int result = own_prepend(r, pin, pool, own, sizeof(own));
+	if (result < 0)
+		return result;
+	int fd = openat(q->pin_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	_cleanup_file_ FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!out)
+		return -errno;
+	/* Readable for PHP whatever our umask is. */
+	if (fchmod(fd, 0644) < 0)
+		return -errno;
+	return pin_write_prepend(out, q->app->release, q->release->path, q->app->docroot, own);
+}
+
+static int write_overlay(struct reading *r, const struct overlay *overlay, int fd)
+{
+	int copy = dup(fd);
+	_cleanup_file_ FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
+
+	if (!out)
+		return -errno;
+	int result = overlay_write(out, overlay, &r->dump, r->info, r->answer->why,
+	                           sizeof(r->answer->why));
+	if (result < 0)
+		r->why.length = strlen(r->answer->why);
+	return result;
+}
+
+static struct fpm_settings shares_of(const struct reading *r, unsigned index)
+{
+	const struct app_config *app = r->query->app;
+	struct fpm_settings shares = r->answer->settings;
+
+	if (app->workers == WORKERS_SPLIT)
+		for (unsigned i = 0; i < shares.pool_count; i++)
+			shares.pools[i] =
+				fpm_pool_share(&r->answer->settings.pools[i], app->replicas,
+			                       index == OVERLAY_RESCUE ? 0 : index);
+	return shares;
+}
+
+/* What FPM shall call the address of each pool. */
+static int name_listeners(const struct fpm_settings *settings, char texts[POOLS_MAX][LISTEN_SIZE],
+                          const char *names[POOLS_MAX])
+{
+	for (unsigned i = 0; i < settings->pool_count; i++) {
+		struct address address = { 0 };
+
+		if (address_parse(settings->pools[i].listen, &address) < 0)
+			return -EINVAL;
+		if (address_is_unix(&address))
+			overlay_decoy_listen(settings->pools[i].name, texts[i]);
+		else
+			address_text(&address, texts[i]);
+		names[i] = texts[i];
+	}
+	return 0;
+}
+
+static int write_prepends(struct reading *r, const struct overlay_pin *pin)
+{
+	const struct fpm_settings *settings = &r->answer->settings;
+	int result = 0;
+
+	for (unsigned i = 0; result >= 0 && i < settings->pool_count; i++)
+		result = write_prepend(r, pin, settings->pools[i].name);
+	return result;
+}
+
+/*
+ * opcache.preload can only be set on the command line.  When it goes through the link the replica
+ * is given the real path.
+ */
+static int resolve_preload(struct reading *r, const struct overlay_pin *pin)
+{
+	char said[CONFIG_PATH_SIZE];
+	int result =
+		fpm_dump_php_setting(&r->dump, r->info, "", "opcache.preload", said, sizeof(said));
+
+	if (result >= 0)
+		result = overlay_resolve(pin, said, r->answer->preload, sizeof(r->answer->preload));
+	if (result >= 0 && strcmp(said, r->answer->preload) == 0)
+		r->answer->preload[0] = '\0';
+	return result;
+}
+
+static int write_replica(struct reading *r, struct overlay *overlay, unsigned index)
+{
+	const struct settings_query *q = r->query;
+	struct fpm_settings shares = shares_of(r, index);
+	char pid_file[CONFIG_PATH_SIZE + NAME_SIZE + 64], pid_name[32];
+	struct text path = TEXT(pid_file);
+
+	settings_pid_name(q->generation, index, pid_name, sizeof(pid_name));
+	text_add(&path, "%s/pid-%s/%s", q->run_dir, q->app->name, pid_name);
+	overlay->shares = &shares;
+	overlay->pid_file = pid_file;
+	return write_overlay(r, overlay, q->overlays[index]);
+}
+
+int replica_config_write(struct reading *r)
+{
+	static char texts[POOLS_MAX][LISTEN_SIZE];
+	const char *listen[POOLS_MAX];
+	const struct settings_query *q = r->query;
+	char prefix[CONFIG_PATH_SIZE + NAME_SIZE + 64];
+	struct text prefix_text = TEXT(prefix);
+	const struct overlay_pin pin = { q->app->release, q->release->path, q->app->docroot,
+		                         prefix };
+	struct overlay overlay = {
+		.fpm_config = r->config,
+		.error_log = "/proc/self/fd/2",
+		.process_control_timeout_ms = q->app->drain_timeout_ms,
+		.listen = listen,
+		.pin = q->pin == PIN_PATH ? &pin : NULL,
+	};
+	int result = name_listeners(&r->answer->settings, texts, listen);
+
+	text_add(&prefix_text, "%s/pin/%s-%u-", q->run_dir, q->app->name, q->generation);
+	if (result >= 0 && overlay.pin)
+		result = write_prepends(r, &pin);
+	if (result >= 0 && overlay.pin)
+		result = resolve_preload(r, &pin);
+	for (unsigned i = 0; result >= 0 && i < OVERLAYS_MAX; i++)
+		if (i < q->app->replicas || i == OVERLAY_RESCUE)
+			result = write_replica(r, &overlay, i);
+	if (result < 0 && r->why.length == 0)
+		text_add(&r->why, "cannot write the replicas' configuration: %s",
+		         strerror(-result));
+	return result;
+}
