@@ -586,10 +586,14 @@ class Stack:
             self._lock.close()
             self._lock = None
 
+    def redis_command(self):
+        """argv: Redis on its port, with its data."""
+        return ["redis-server", REPO / "redis" / "redis.conf", "--bind", HOST,
+                "--port", self.redis_port, "--dir", self.directory / "redis"]
+
     def start_redis(self):
         """Starts Redis and waits until it answers."""
-        self.redis.start(["redis-server", REPO / "redis" / "redis.conf", "--bind", HOST,
-                          "--port", self.redis_port, "--dir", self.directory / "redis"], {"PATH": PATH})
+        self.redis.start(self.redis_command(), {"PATH": PATH})
         wait_for("redis", lambda: redis_answers(self.redis_port), 30, self.redis.check)
 
     def stop_redis(self):

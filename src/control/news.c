@@ -35,7 +35,7 @@ static void roll_started(const struct news *n, struct text *line)
 static void roll_remembered(const struct news *n, struct text *line)
 {
 	(void)n;
-	text_add(line, "a roll is under way; one more will follow it");
+	text_add(line, "not now; one more roll will follow what is under way");
 }
 
 static void replica_starting(const struct news *n, struct text *line)

@@ -282,7 +282,9 @@ void roll_advance(struct app *app)
 
 void roll_request(struct app *app)
 {
-	if (app->rollout.phase != ROLL_IDLE && !app->rollout.again) {
+	/* During the boot too: it may have looked at the release before it was moved. */
+	if ((app->rollout.phase != ROLL_IDLE || app->supervisor->boot != BOOT_DONE) &&
+	    !app->rollout.again) {
 		struct news news = news_of(app, NEWS_ROLL_REMEMBERED);
 
 		report(app->supervisor, &news);

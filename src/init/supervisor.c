@@ -61,9 +61,8 @@ static void on_exit_of(const siginfo_t *info, void *context)
 
 static void roll_all(struct supervisor *s)
 {
-	if (s->boot != BOOT_DONE || s->stop != STOP_NONE) {
-		log_write(LOG_WARNING, "asked to roll while %s, ignoring",
-		          s->stop != STOP_NONE ? "stopping" : "starting");
+	if (s->stop != STOP_NONE) {
+		log_write(LOG_WARNING, "asked to roll while stopping, ignoring");
 		return;
 	}
 	for (size_t i = 0; i < s->app_count; i++)
@@ -127,7 +126,8 @@ static void advance(struct supervisor *s)
 	}
 	boot_advance(s);
 	for (size_t i = 0; i < s->app_count; i++) {
-		roll_advance(&s->apps[i]);
+		if (s->boot == BOOT_DONE)
+			roll_advance(&s->apps[i]);
 		lane_watches_advance(&s->apps[i]);
 	}
 	shutdown_advance(s);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "question/reading.h"
+#include "util/cleanup.h"
 
 static bool is_number(const char *text)
 {
@@ -19,41 +20,79 @@ static int unknown(struct reading *r, const char *pool, const char *what, const 
 	return -ENOENT;
 }
 
+/*
+ * The files themselves, because getpwnam() in a static program would load whatever modules the
+ * image's nsswitch.conf names, and a libc with them.
+ */
+static bool find_passwd(const char *name, struct identity *identity, char login[USER_NAME_SIZE])
+{
+	_cleanup_file_ FILE *file = fopen("/etc/passwd", "re");
+	const bool by_number = is_number(name);
+	const uid_t uid = (uid_t)strtoul(name, NULL, 10);
+	const struct passwd *entry;
+
+	while (file && (entry = fgetpwent(file))) {
+		if (by_number ? entry->pw_uid != uid : strcmp(entry->pw_name, name) != 0)
+			continue;
+		identity->uid = entry->pw_uid;
+		identity->gid = entry->pw_gid;
+		text_copy_cut(login, USER_NAME_SIZE, entry->pw_name);
+		return true;
+	}
+	return false;
+}
+
+static bool is_member(const struct group *group, const char *login)
+{
+	for (size_t i = 0; group->gr_mem[i]; i++)
+		if (strcmp(group->gr_mem[i], login) == 0)
+			return true;
+	return false;
+}
+
+static void find_memberships(const char *login, struct identity *identity)
+{
+	_cleanup_file_ FILE *file = fopen("/etc/group", "re");
+	const struct group *entry;
+
+	identity->groups[identity->group_count++] = identity->gid;
+	while (file && identity->group_count < IDENTITY_GROUPS_MAX && (entry = fgetgrent(file)))
+		if (entry->gr_gid != identity->gid && is_member(entry, login))
+			identity->groups[identity->group_count++] = entry->gr_gid;
+}
+
+/* A number needs no entry: containers are often run with one that has none. */
 static int find_user(const char *name, struct identity *identity)
 {
-	const struct passwd *entry =
-		is_number(name) ? getpwuid((uid_t)strtoul(name, NULL, 10)) : getpwnam(name);
-	int count = IDENTITY_GROUPS_MAX;
+	char login[USER_NAME_SIZE];
 
-	if (!entry && !is_number(name))
-		return -ENOENT;
 	*identity = (struct identity){ 0 };
-	if (!entry) {
-		identity->uid = (uid_t)strtoul(name, NULL, 10);
-		identity->gid = identity->uid;
+	if (find_passwd(name, identity, login)) {
+		find_memberships(login, identity);
 		return 0;
 	}
-	identity->uid = entry->pw_uid;
-	identity->gid = entry->pw_gid;
-	if (getgrouplist(entry->pw_name, entry->pw_gid, identity->groups, &count) < 0)
-		count = IDENTITY_GROUPS_MAX;
-	identity->group_count = (size_t)count;
+	if (!is_number(name))
+		return -ENOENT;
+	identity->uid = (uid_t)strtoul(name, NULL, 10);
+	identity->gid = identity->uid;
 	return 0;
 }
 
 static int find_group(const char *name, gid_t *gid)
 {
+	_cleanup_file_ FILE *file = fopen("/etc/group", "re");
 	const struct group *entry;
 
 	if (is_number(name)) {
 		*gid = (gid_t)strtoul(name, NULL, 10);
 		return 0;
 	}
-	entry = getgrnam(name);
-	if (!entry)
-		return -ENOENT;
-	*gid = entry->gr_gid;
-	return 0;
+	while (file && (entry = fgetgrent(file)))
+		if (strcmp(entry->gr_name, name) == 0) {
+			*gid = entry->gr_gid;
+			return 0;
+		}
+	return -ENOENT;
 }
 
 static int pool_identity(struct reading *r, const struct fpm_pool *pool, struct identity *identity)

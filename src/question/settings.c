@@ -235,8 +235,6 @@ void settings_run(const void *query, int answer_fd)
 	struct reading reading = { .query = query, .answer = &answer, .why = TEXT(answer.why) };
 
 	/* Or a static program would load the image's libc for the image's nsswitch.conf. */
-	(void)__nss_configure_lookup("passwd", "files");
-	(void)__nss_configure_lookup("group", "files");
 	(void)__nss_configure_lookup("hosts", "files dns");
 	answer.ok = true;
 	for (size_t i = 0; answer.ok && i < ARRAY_SIZE(steps); i++)
