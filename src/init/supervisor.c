@@ -261,10 +261,9 @@ static void clean_up(struct supervisor *s)
 
 int supervisor_run(const struct config *config)
 {
-	static struct supervisor s = { .run_fd = FD_NONE,
-		                       .private_fd = FD_NONE,
-		                       .pin_fd = FD_NONE };
+	static struct supervisor s;
 
+	s.run_fd = s.private_fd = s.pin_fd = FD_NONE;
 	s.started_ms = clock_ms();
 	s.config = *config;
 	s.stderr_fd = STDERR_FILENO;

@@ -1,6 +1,7 @@
 #include "util/proc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/fs.h"
@@ -8,16 +9,15 @@
 pid_t proc_parent(pid_t pid)
 {
 	char path[32], line[512];
-	int parent;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	if (read_file(path, line, sizeof(line)) < 0)
 		return 0;
 	/* The command's name, between brackets, may hold brackets and blanks itself. */
 	const char *after_name = strrchr(line, ')');
-	if (!after_name || sscanf(after_name, ") %*c %d", &parent) != 1)
+	if (!after_name || strlen(after_name) < strlen(") S 1"))
 		return 0;
-	return parent;
+	return (pid_t)strtol(after_name + strlen(") S "), NULL, 10);
 }
 
 bool proc_descends(pid_t pid, bool (*is_ancestor)(void *context, pid_t pid), void *context)
