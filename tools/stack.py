@@ -170,6 +170,14 @@ def make_symlink(target, link):
     os.replace(temporary, link)
 
 
+def make_empty(folder):
+    """The folder, new and empty."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    return folder
+
+
 def open_to_all(path):
     """Readable for www-data whatever the umask was."""
     for folder, _, files in os.walk(path):
@@ -384,7 +392,7 @@ class Task(Process):
 
     def configure(self):
         """Copies php-fpm/ and adds the stack's values in files that FPM and PHP read last."""
-        shutil.rmtree(self.fpm_config, ignore_errors=True)
+        make_empty(self.fpm_config).rmdir()
         shutil.copytree(REPO / "php-fpm", self.fpm_config, ignore=shutil.ignore_patterns("app", "install"))
         pool = {"listen": self.listen, **self.stack.pool}
         if self.stack.unix and os.geteuid() == 0:
@@ -392,8 +400,7 @@ class Task(Process):
         write_ini(self.fpm_config / "pool.d" / "zz-stack.conf", {"global": self.stack.fpm_global, "www": pool})
         write_ini(self.fpm_config / "conf.d" / "zz-stack.ini", {"PHP": self.stack.ini})
         open_to_all(self.fpm_config)
-        shutil.rmtree(self.run_dir, ignore_errors=True)
-        self.run_dir.mkdir()
+        make_empty(self.run_dir)
 
     def binds(self):
         """(source, name below /srv) of the tree that this task sees."""
@@ -405,14 +412,15 @@ class Task(Process):
         return binds
 
     def start(self, argv=None, env=None):
-        """Starts twinit, does not wait until it serves; argv defaults to the stack's command."""
+        """Starts twinit, does not wait until it serves or fails; argv defaults to the stack's command."""
         env = self.environment() if env is None else env
         # Through env(1): what leads there (mount, ...) is found by our PATH, the command by its own.
         command = ["/usr/bin/env", "-i", *("%s=%s" % item for item in env.items()), *(argv or self.stack.command)]
         super().start(self.stack.namespaces.pid1("task%d" % self.number, self.stack.mount_point, self.binds(), command),
                       {"PATH": PATH}, if_we_die="KILL")
-        pid = wait_for(self.name, lambda: self.pid, 10, self.check)
-        self.pid_file.write_text("%d\n" % pid)
+        pid = wait_for(self.name, lambda: self.pid or not self.running() and "gone", 10)
+        if pid != "gone":
+            self.pid_file.write_text("%d\n" % pid)
 
     def wait_ready(self, timeout=60.0):
         """Waits until twinit calls itself healthy; without twinit, until php-fpm accepts."""
@@ -513,21 +521,25 @@ class Stack:
         self.tasks = [Task(self, number) for number in range(1, tasks + 1)]
         self.killed = []
         self._lock = None
-        self._temporary = False
+        self._temporary, self._autostart = False, True
 
     @classmethod
-    def temporary(cls, **options):
+    def temporary(cls, autostart=True, **options):
         """A stack for a test: its own folder in /tmp (short, for the control socket), free ports.
 
-        The folder goes when the stack stops well inside `with`, and stays when the test failed.
+        autostart=False: `with` only prepares; the test starts what it wants to see start or fail.
+        The folder goes at the end of `with`, and stays when the test failed.
         """
         ports = {"port": 0, "fpm_port": 0, "redis_port": 0}
         stack = cls(tempfile.mkdtemp(prefix="twinit-", dir="/tmp"), **{**ports, **options})
-        stack._temporary = True
+        stack._temporary, stack._autostart = True, autostart
         return stack
 
     def __enter__(self):
-        self.start()
+        if self._autostart:
+            self.start()
+        else:
+            self.prepare()
         return self
 
     def __exit__(self, kind, *_):
@@ -545,8 +557,7 @@ class Stack:
         self._take_lock()
         self._require_free_ports()
         for name in ("app", "nginx", "sock", "log", "srv"):
-            shutil.rmtree(self.directory / name, ignore_errors=True)
-            (self.directory / name).mkdir()
+            make_empty(self.directory / name)
         (self.directory / "redis").mkdir(exist_ok=True)
         self.install_release(1)
         self.install_release(2)
@@ -562,9 +573,10 @@ class Stack:
             raise StackError("%s does not exist: `make build` makes it" % self.binary)
 
     def start(self):
-        """prepare(), then Redis, every twinit, nginx; returns when the site answers."""
+        """prepare() unless done, then Redis, every twinit, nginx; returns when the site answers."""
         try:
-            self.prepare()
+            if self._lock is None:
+                self.prepare()
             self.start_redis()
             for task in self.tasks:
                 task.start()

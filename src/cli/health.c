@@ -36,7 +36,7 @@ const struct command health_command = {
 	.summary = "for HEALTHCHECK: exit 0 or 1, and one line",
 	.help = "Healthy means that each app has a replica that serves.  A session store that was\n"
 		"lost after the start makes the container degraded, which is still healthy, "
-	        "unless\n"
+		"unless\n"
 		"fail_health says otherwise.\n",
 	.run = run,
 };

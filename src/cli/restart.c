@@ -49,9 +49,9 @@ const struct command restart_command = {
 	.arguments = "[all | APP]",
 	.summary = "roll to the current release, show each step, wait",
 	.help = "New masters are started and checked, all connections move to them in one step, "
-	        "the\n"
+		"the\n"
 		"old ones finish what they have.  Exit status 0 only when the roll succeeded; "
-	        "after\n"
+		"after\n"
 		"a refused or failed one the old release serves on.\n",
 	.run = run,
 };

@@ -248,6 +248,11 @@ void lane_watches_init(struct app *app)
 	}
 }
 
+void lane_unwatch(struct app *app, unsigned lane)
+{
+	unwatch(&app->watches[lane]);
+}
+
 void lane_watches_stop(struct app *app)
 {
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {

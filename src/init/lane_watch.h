@@ -21,5 +21,8 @@ unsigned lane_idle(const struct app *app);
 /* True when @lane has neither a master nor a connection. */
 bool lane_empty(const struct app *app, unsigned lane);
 
+/* Do not watch @lane until the next lane_watches_advance(): its sockets are about to change. */
+void lane_unwatch(struct app *app, unsigned lane);
+
 /* Forget all watches and drains. */
 void lane_watches_stop(struct app *app);

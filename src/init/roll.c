@@ -86,6 +86,7 @@ static void make_room(struct app *app)
 
 static int prepare_lanes(struct app *app)
 {
+	lane_unwatch(app, lane_idle(app));
 	for (unsigned i = 0; app->steered && i < app->lanes_count; i++) {
 		int r = lanes_prepare(&app->lanes[i], lane_idle(app));
 

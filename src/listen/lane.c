@@ -228,6 +228,11 @@ int lanes_cutover(struct lanes *lanes, unsigned lane)
 	return r;
 }
 
+static int refuse_new(int fd)
+{
+	return steer_drop_syn(fd) >= 0 ? 0 : steer_hide(fd);
+}
+
 int lanes_refuse_new(struct lanes *lanes)
 {
 	int r = 0;
@@ -238,7 +243,7 @@ int lanes_refuse_new(struct lanes *lanes)
 	}
 	for (unsigned lane = 0; r >= 0 && lane < LANE_COUNT; lane++)
 		if (lanes->fds[lane] >= 0)
-			r = steer_drop_syn(lanes->fds[lane]);
+			r = refuse_new(lanes->fds[lane]);
 	return r;
 }
 

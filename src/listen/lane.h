@@ -54,9 +54,10 @@ MUST_CHECK int lanes_cutover(struct lanes *lanes, unsigned lane);
 
 /*
  * Take no new connection on any lane; what is queued stays to be served.  TCP: bare SYNs are
- * dropped, so that clients try again instead of being refused.  Unix: the public path goes.
+ * dropped, so that clients try again, or refused where we may not drop them.  Unix: the public path
+ * goes.
  *
- * Returns 0, or -errno when the kernel takes no filter; new connections are then still taken.
+ * Returns 0, or -errno when the kernel allows neither; new connections are then still taken.
  */
 MUST_CHECK int lanes_refuse_new(struct lanes *lanes);
 

@@ -1,6 +1,7 @@
 #include "listen/steer.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <sys/socket.h>
 
@@ -28,4 +29,13 @@ int steer_drop_syn(int fd)
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
 	                                                                                   : 0;
+}
+
+int steer_hide(int fd)
+{
+	int no_interface = INT_MAX;
+
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &no_interface, sizeof(no_interface)) < 0
+	               ? -errno
+	               : 0;
 }

@@ -20,3 +20,11 @@ MUST_CHECK int steer_to(int fd, unsigned index);
  * complete, and what is queued stays.  0 or -errno.
  */
 MUST_CHECK int steer_drop_syn(int fd);
+
+/*
+ * Hide the listener @fd from new handshakes where steer_drop_syn() is not allowed (since some
+ * kernel before 6.18 a TCP socket's filter needs CAP_NET_ADMIN): it is bound to an interface that
+ * does not exist, so that a new SYN does not find it and is refused.  Handshakes that began before
+ * complete, and what is queued stays.  Needs no privilege (since Linux 5.7).  0 or -errno.
+ */
+MUST_CHECK int steer_hide(int fd);

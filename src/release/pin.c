@@ -216,7 +216,7 @@ int pin_write_prepend(FILE *out, const char *link, const char *release, const ch
 		"    $asked = rtrim($_SERVER['DOCUMENT_ROOT'] ?? '', '/');\n"
 		"    if ($asked !== '' && $asked !== $link . $docroot && $asked !== $root) {\n"
 		"        error_log(\"twinit: request for document root '$asked', but this pool is "
-	        "\"\n"
+		"\"\n"
 		"            . \"pinned to '$link$docroot'; give each site a pool of its own\");\n"
 		"        http_response_code(500);\n"
 		"        exit;\n"
