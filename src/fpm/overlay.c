@@ -122,6 +122,12 @@ static void put_workers(struct overlay_writer *writer, const struct fpm_pool *sh
 	        share->start_servers, share->min_spare_servers, share->max_spare_servers);
 }
 
+/* Without a value FPM does not say twice for each pool that it ignores it. */
+static void put_no_user(struct overlay_writer *writer)
+{
+	fputs("user = \"\"\ngroup = \"\"\n", writer->out);
+}
+
 static int put_real_pool(struct overlay_writer *writer, const struct fpm_pool *share,
                          const char *listen)
 {
@@ -130,6 +136,8 @@ static int put_real_pool(struct overlay_writer *writer, const struct fpm_pool *s
 	overlay_decoy_status(share->name, status);
 	put_section(writer, share->name);
 	put_workers(writer, share);
+	if (writer->overlay->as_pool_user)
+		put_no_user(writer);
 	int r = overlay_put(writer, share->name, "listen", listen);
 	if (r < 0)
 		return r;
@@ -158,12 +166,17 @@ static int put_probe_options(struct overlay_writer *writer, const char *pool)
 		"request_terminate_timeout_track_finished",
 	};
 	static const char *const texts[] = {
-		"user", "group", "chroot", "chdir", "request_terminate_timeout", "apparmor_hat",
+		"chroot",
+		"chdir",
+		"request_terminate_timeout",
+		"apparmor_hat",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
 		put_switch(writer, pool, switches[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+	if (writer->overlay->as_pool_user)
+		put_no_user(writer);
+	for (size_t i = writer->overlay->as_pool_user ? 2 : 0; i < ARRAY_SIZE(texts); i++) {
 		int r = overlay_put_same(writer, pool, texts[i]);
 		if (r < 0)
 			return r;

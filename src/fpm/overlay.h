@@ -45,7 +45,8 @@ struct overlay {
 	uint32_t process_control_timeout_ms; /* rounded up to seconds, at least 1 */
 	const char *const *listen; /* per pool: what FPM shall call its address, see below */
 	const struct fpm_settings *shares; /* the pools with this replica's share of workers */
-	const struct overlay_pin *pin;     /* NULL unless isolation is "path" */
+	bool as_pool_user; /* FPM is started as the pools' user: user and group are not for it */
+	const struct overlay_pin *pin; /* NULL unless isolation is "path" */
 };
 
 /* The decoy names that FPM_SOCKETS must use; @to has LISTEN_SIZE bytes. */

@@ -187,6 +187,7 @@ int replica_config_write(struct reading *r)
 	struct overlay overlay = {
 		.fpm_config = r->config,
 		.error_log = "/proc/self/fd/2",
+		.as_pool_user = true,
 		.process_control_timeout_ms = q->app->drain_timeout_ms,
 		.listen = listen,
 		.pin = q->pin == PIN_PATH ? &pin : NULL,
