@@ -156,6 +156,26 @@ static void put_switch(struct overlay_writer *writer, const char *pool, const ch
 		fprintf(writer->out, "%s = %s\n", key, strcmp(value, "yes") == 0 ? "yes" : "no");
 }
 
+static int put_same(struct overlay_writer *writer, const char *pool, const char *const keys[],
+                    size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = overlay_put_same(writer, pool, keys[i]);
+	return r;
+}
+
+static int put_user(struct overlay_writer *writer, const char *pool)
+{
+	static const char *const accounts[] = { "user", "group" };
+
+	if (!writer->overlay->as_pool_user)
+		return put_same(writer, pool, accounts, ARRAY_SIZE(accounts));
+	put_no_user(writer);
+	return 0;
+}
+
 static int put_probe_options(struct overlay_writer *writer, const char *pool)
 {
 	static const char *const switches[] = {
@@ -174,13 +194,11 @@ static int put_probe_options(struct overlay_writer *writer, const char *pool)
 
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
 		put_switch(writer, pool, switches[i]);
-	if (writer->overlay->as_pool_user)
-		put_no_user(writer);
-	for (size_t i = writer->overlay->as_pool_user ? 2 : 0; i < ARRAY_SIZE(texts); i++) {
-		int r = overlay_put_same(writer, pool, texts[i]);
-		if (r < 0)
-			return r;
-	}
+	int r = put_user(writer, pool);
+	if (r >= 0)
+		r = put_same(writer, pool, texts, ARRAY_SIZE(texts));
+	if (r < 0)
+		return r;
 	/* here an empty value means something: all extensions */
 	return overlay_put(writer, pool, "security.limit_extensions",
 	                   fpm_dump_get(writer->dump, pool, "security.limit_extensions"));
