@@ -20,6 +20,11 @@ bool caps_have_sys_admin(void)
 	return have(CAP_SYS_ADMIN);
 }
 
+bool caps_have_kill(void)
+{
+	return have(CAP_KILL);
+}
+
 int caps_empty_bounding(void)
 {
 	if (!have(CAP_SETPCAP))

@@ -8,6 +8,9 @@
 /* True when this process may make and change mounts. */
 bool caps_have_sys_admin(void);
 
+/* True when this process may signal those of other users. */
+bool caps_have_kill(void);
+
 /*
  * Empty the bounding set, so that no exec can bring a capability back.  Without CAP_SETPCAP the
  * set stays as it is, which no_new_privs makes harmless.  0 or -errno.

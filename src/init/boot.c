@@ -205,16 +205,16 @@ static void publish(const struct app *app)
 
 static void start_masters(struct supervisor *s)
 {
-	for (size_t i = 0; i < s->app_count; i++) {
-		int r = output_prepare(s, &s->apps[i].active->fpm.identity);
+	int r = output_prepare(s);
 
-		if (r < 0) {
-			fail(s, EXIT_CONFIG, &s->apps[i], strerror(-r));
-			return;
-		}
+	if (r < 0) {
+		log_errno(r, "cannot give the masters a stderr");
+		shutdown_begin(s, EXIT_CONFIG, false);
+		return;
+	}
+	for (size_t i = 0; i < s->app_count; i++)
 		if (open_lanes(&s->apps[i]) < 0)
 			return;
-	}
 	s->boot = BOOT_MASTERS;
 	for (size_t i = 0; i < s->app_count; i++) {
 		publish(&s->apps[i]);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "confine/caps.h"
 #include "init/report.h"
 #include "init/sessions.h"
 #include "util/cleanup.h"
@@ -62,18 +63,18 @@ static void seal(const struct generation *generation)
 		            F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
-/* The directory for pid files must be the pool user's, because FPM removes its own there. */
-static int make_pid_dir(struct app *app, const struct identity *identity)
+/*
+ * Masters that we cannot signal would never go, and every roll would wait for them.  (Without
+ * CAP_SETUID and CAP_SETGID they do not even start, and say so themselves.)
+ */
+static bool may_signal_masters(struct app *app, const struct identity *identity)
 {
-	char name[NAME_SIZE + 8];
-	struct text text = TEXT(name);
-
-	text_add(&text, "pid-%s", app->config.name);
-	_cleanup_close_ int fd = make_dir_at(app->supervisor->run_fd, name, 0700);
-	if (fd < 0)
-		return fd;
-	return identity->uid != geteuid() && fchown(fd, identity->uid, identity->gid) < 0 ? -errno
-	                                                                                  : 0;
+	if (identity->uid == geteuid() || caps_have_kill())
+		return true;
+	refuse(app, "PHP runs as another user and the capability KILL is missing, so its masters "
+	            "could not be stopped; add it (cap_add: [KILL, SETUID, SETGID]), or run the "
+	            "container as the pool's user");
+	return false;
 }
 
 static int parse_address(const struct generation *generation, unsigned pool,
@@ -195,14 +196,10 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 
 		memcpy(why, generation->fpm.why, sizeof(why));
 		refuse(app, why);
-	} else if (match_pools(app, generation)) {
-		int r = make_pid_dir(app, &generation->fpm.identity);
-
+	} else if (may_signal_masters(app, &generation->fpm.identity) &&
+	           match_pools(app, generation)) {
 		seal(generation);
-		if (r < 0)
-			refuse_errno(app, "cannot make a directory for pid files", r);
-		else
-			ask_store(app);
+		ask_store(app);
 	}
 }
 

@@ -40,6 +40,8 @@ static int listen_private(const struct master *master, unsigned pool, char kind,
 	launch_private_name(master, pool, kind, name);
 	path_in_fd(dir_fd, name, path);
 	memcpy(un.sun_path, path, strlen(path) + 1);
+	/* A twinit that was killed may have left one of this name. */
+	(void)unlinkat(dir_fd, name, 0);
 	/* The directory keeps others out; helpers get in by its group. */
 	if (bind(s, (struct sockaddr *)&un, sizeof(un)) < 0 || chmod(path, 0660) < 0 ||
 	    listen(s, PRIVATE_BACKLOG) < 0)

@@ -106,8 +106,9 @@ static int start_ping(struct master *master)
 
 static void signal_master(const struct master *master, int number)
 {
-	if (master->child.pid > 0)
-		(void)kill(master->child.pid, number);
+	if (master->child.pid > 0 && kill(master->child.pid, number) < 0)
+		log_errno(-errno, "%s/%u: cannot send %s to pid %d", master->app->config.name,
+		          master->number, strsignal(number), master->child.pid);
 }
 
 static void signal_group(pid_t group, int number)
@@ -372,7 +373,7 @@ static void on_stray_late(struct deadline *deadline)
  */
 static void adopt_stray(struct supervisor *supervisor, pid_t group)
 {
-	if (kill(-group, SIGQUIT) < 0)
+	if (kill(-group, SIGQUIT) < 0 && errno == ESRCH)
 		return; /* nobody left */
 	for (size_t i = 0; i < STRAYS_MAX; i++) {
 		struct stray *stray = &supervisor->strays[i];

@@ -7,6 +7,8 @@
 
 #include "util/cleanup.h"
 
+enum { OPEN_PIPE = 0622 };
+
 static bool may_write(const struct stat *st, const struct identity *identity)
 {
 	if (identity->uid == 0 || (st->st_mode & S_IWOTH))
@@ -17,8 +19,8 @@ static bool may_write(const struct stat *st, const struct identity *identity)
 
 /*
  * FPM does not open a terminal again (fpm_stdio.c), a socket cannot be opened, and a pipe or file
- * belongs to whoever started the container.  A pipe has no use but this one, so it may change
- * hands; a file of somebody else may not.
+ * belongs to whoever started the container.  A pipe can only be reached by those who have it open
+ * anyway, so anybody may be allowed to write to it; a file of somebody else is left as it is.
  */
 static bool stderr_can_be_opened(const struct identity *identity)
 {
@@ -30,7 +32,15 @@ static bool stderr_can_be_opened(const struct identity *identity)
 		return isatty(STDERR_FILENO) || may_write(&st, identity);
 	if (may_write(&st, identity))
 		return true;
-	return S_ISFIFO(st.st_mode) && fchown(STDERR_FILENO, identity->uid, (gid_t)-1) == 0;
+	return S_ISFIFO(st.st_mode) && fchmod(STDERR_FILENO, OPEN_PIPE) == 0;
+}
+
+static bool all_can_open_stderr(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->app_count; i++)
+		if (!stderr_can_be_opened(&s->apps[i].active->fpm.identity))
+			return false;
+	return true;
 }
 
 static void copy_to_stderr(const void *query, int answer_fd)
@@ -58,28 +68,32 @@ static void on_end(struct helper *helper)
 	log_write(LOG_WARNING, "the helper that copies FPM's log lines ended");
 }
 
-int output_prepare(struct supervisor *supervisor, const struct identity *identity)
+static int start_relay(struct supervisor *s, int from)
+{
+	struct question question = {
+		.run = copy_to_stderr,
+		.query = &from,
+		.power = POWER_NETWORK,
+		.keep = { from },
+		.keep_count = 1,
+	};
+
+	s->relay.on_answer = on_answer;
+	s->relay.on_end = on_end;
+	return helper_start(&s->relay, &s->loop, &s->inheritance, &question);
+}
+
+int output_prepare(struct supervisor *supervisor)
 {
 	int ends[2];
+	int r;
 
 	supervisor->stderr_fd = STDERR_FILENO;
-	if (stderr_can_be_opened(identity))
+	if (all_can_open_stderr(supervisor))
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	struct question question = {
-		.run = copy_to_stderr,
-		.query = &ends[0],
-		.power = POWER_NETWORK,
-		.keep = { ends[0] },
-		.keep_count = 1,
-	};
-	supervisor->relay.on_answer = on_answer;
-	supervisor->relay.on_end = on_end;
-	int r = identity->uid != geteuid() && fchown(ends[1], identity->uid, (gid_t)-1) < 0
-	                ? -errno
-	                : helper_start(&supervisor->relay, &supervisor->loop,
-	                               &supervisor->inheritance, &question);
+	r = fchmod(ends[1], OPEN_PIPE) < 0 ? -errno : start_relay(supervisor, ends[0]);
 	fd_close(&ends[0]);
 	if (r < 0)
 		fd_close(&ends[1]);

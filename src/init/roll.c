@@ -65,15 +65,21 @@ static void clear_lane(struct app *app)
 
 static void on_lane_late(struct deadline *deadline)
 {
-	struct app *app = container_of(deadline, struct app, lane_limit);
-	struct text why = TEXT(app->why);
+	container_of(deadline, struct app, lane_limit)->lane_late = true;
+}
 
-	app->lane_late = true;
-	text_add(&why, "the other lane did not become empty within drain_timeout");
+/* The reason of a roll that ends because of its lane. */
+static void explain_lane(struct app *app)
+{
+	if (app->why[0] == '\0' && is_lane_empty(app) == ANSWER_NO)
+		text_copy_cut(app->why, sizeof(app->why),
+		              "the other lane did not become empty within drain_timeout");
 }
 
 static void make_room(struct app *app)
 {
+	/* The one that leaves may take drain_timeout, and then the lane is looked at again. */
+	deadline_arm(&app->supervisor->loop, &app->lane_limit, 2 * app->config.drain_timeout_ms);
 	for (unsigned number = app->config.replicas; number > 0; number--) {
 		struct master *master = master_find(app, GROUP_ACTIVE, number);
 
@@ -180,6 +186,7 @@ void roll_fill(struct app *app)
 
 static void abandon(struct app *app)
 {
+	explain_lane(app);
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
 
@@ -220,6 +227,8 @@ static void finish(struct app *app, enum roll_outcome outcome)
 	};
 	struct news news = news_of(app, kinds[outcome]);
 
+	if (outcome == ROLL_REFUSED)
+		explain_lane(app);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	generation_forget_candidate(app);
 	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);

@@ -28,6 +28,9 @@ static int open_at(struct supervisor *s, const char *path)
 	_cleanup_close_ int pin_fd = make_dir_at(run_fd, "pin", 0755);
 	if (pin_fd < 0)
 		return pin_fd;
+	_cleanup_close_ int pid_fd = make_dir_at(run_fd, "pid", 01733);
+	if (pid_fd < 0)
+		return pid_fd;
 	int r = path_of_fd(run_fd, s->run_dir, sizeof(s->run_dir));
 	if (r < 0)
 		return r;

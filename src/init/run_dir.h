@@ -10,7 +10,8 @@
  *     control       the control socket, mode 0600
  *     private/      status and probe sockets of the masters; only we and our helpers get in
  *     pin/          files that path isolation prepends; readable for PHP
- *     pid-APP/      pid files that FPM insists on; the pool user's
+ *     pid/          pid files, where the operator's FPM configuration has one: any pool's user
+ *                   may make a file there and remove his own, as in /tmp
  *
  * Returns 0 and fills the supervisor's run_* fields, or -errno after having said why.
  */

@@ -138,11 +138,14 @@ static int unix_open_lane(struct lanes *lanes, unsigned lane)
 	(void)unlink(un.sun_path);
 	if (bind(fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
 		return -errno;
+	/* While it is ours: changing another's mode needs CAP_FOWNER. */
+	if (chmod(un.sun_path, address->mode) < 0)
+		return -errno;
 	/* Without CAP_CHOWN we can only make sockets for ourselves; then that is what is asked. */
 	if ((address->owner != geteuid() || address->group != getegid()) &&
 	    lchown(un.sun_path, address->owner, address->group) < 0)
 		return -errno;
-	if (chmod(un.sun_path, address->mode) < 0 || listen(fd, backlog_of(address)) < 0)
+	if (listen(fd, backlog_of(address)) < 0)
 		return -errno;
 	fd_close(&lanes->fds[lane]);
 	lanes->fds[lane] = TAKE_FD(fd);

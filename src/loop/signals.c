@@ -8,10 +8,24 @@
 
 static const int faults[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
 
+/* Numbers the C library keeps for itself fail, and are not ours to change. */
+static void set_default_dispositions(void)
+{
+	struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+	for (int number = 1; number < NSIG; number++)
+		(void)sigaction(number, &by_default, NULL);
+}
+
+/*
+ * An ignored signal never becomes pending, and with SIGCHLD ignored the kernel reaps our children
+ * behind our back; whoever started us may have left it so (sigaction(2)).
+ */
 int signals_open(sigset_t *old)
 {
 	sigset_t set;
 
+	set_default_dispositions();
 	sigfillset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
 		sigdelset(&set, faults[i]);
@@ -23,10 +37,6 @@ int signals_open(sigset_t *old)
 
 void signals_restore(const sigset_t *mask)
 {
-	struct sigaction by_default = { .sa_handler = SIG_DFL };
-
-	/* Numbers the C library keeps for itself fail, and are not ours to change. */
-	for (int number = 1; number < NSIG; number++)
-		(void)sigaction(number, &by_default, NULL);
+	set_default_dispositions();
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 }

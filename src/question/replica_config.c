@@ -165,11 +165,10 @@ static int write_replica(struct reading *r, struct overlay *overlay, unsigned in
 {
 	const struct settings_query *q = r->query;
 	struct fpm_settings shares = shares_of(r, index);
-	char pid_file[CONFIG_PATH_SIZE + NAME_SIZE + 64], pid_name[32];
+	char pid_file[CONFIG_PATH_SIZE + NAME_SIZE + 64];
 	struct text path = TEXT(pid_file);
 
-	settings_pid_name(q->generation, index, pid_name, sizeof(pid_name));
-	text_add(&path, "%s/pid-%s/%s", q->run_dir, q->app->name, pid_name);
+	text_add(&path, "%s/pid/%s-%u-%u", q->run_dir, q->app->name, q->generation, index);
 	overlay->shares = &shares;
 	overlay->pid_file = pid_file;
 	return write_overlay(r, overlay, q->overlays[index]);

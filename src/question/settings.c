@@ -23,13 +23,6 @@ void settings_prepend_name(const char *app, unsigned generation, const char *poo
 	text_add(&text, "%s-%u-%s.php", app, generation, pool);
 }
 
-void settings_pid_name(unsigned generation, unsigned overlay, char *to, size_t size)
-{
-	struct text text = text_init(to, size);
-
-	text_add(&text, "%u-%u.pid", generation, overlay);
-}
-
 static int find_program(struct reading *r)
 {
 	const char *name = r->query->app->php_fpm;

@@ -60,7 +60,6 @@ void settings_run(const void *query, int answer_fd);
  */
 bool settings_answer_check(struct settings_answer *answer, size_t size);
 
-/* Names of what belongs to a generation: below run_dir/pin and run_dir/pid-APP. */
+/* The name of a pool's prepended file, below run_dir/pin. */
 void settings_prepend_name(const char *app, unsigned generation, const char *pool, char *to,
                            size_t size);
-void settings_pid_name(unsigned generation, unsigned overlay, char *to, size_t size);

@@ -84,7 +84,14 @@ static struct order in_lane(struct rollout *r, const struct roll_view *view)
 
 static struct order in_room(struct rollout *r, const struct roll_view *view)
 {
-	return present(view, GROUP_ACTIVE) < view->replicas ? build(r, view) : plain(ORDER_NONE);
+	if (present(view, GROUP_ACTIVE) >= view->replicas)
+		return plain(ORDER_NONE);
+	/* It took its time to leave; a late connection may have come to the lane meanwhile. */
+	if (view->lane_empty == ANSWER_NO) {
+		r->outcome = ROLL_FAILED;
+		return enter(r, ROLL_ABANDON, plain(ORDER_ABANDON));
+	}
+	return view->lane_empty == ANSWER_YES ? build(r, view) : plain(ORDER_NONE);
 }
 
 static struct order in_build(struct rollout *r, const struct roll_view *view)
