@@ -248,6 +248,21 @@ void lane_watches_init(struct app *app)
 	}
 }
 
+bool lane_give_up_rescue(struct app *app, unsigned lane)
+{
+	bool gave_up = false;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		struct master *master = &app->masters[i];
+
+		if (master->lane == lane && master->rescue && master->state == MASTER_BACKOFF) {
+			master_deliver(master, EVENT_STOP);
+			gave_up = true;
+		}
+	}
+	return gave_up && !has_master(app, lane);
+}
+
 void lane_unwatch(struct app *app, unsigned lane)
 {
 	unwatch(&app->watches[lane]);

@@ -21,6 +21,13 @@ unsigned lane_idle(const struct app *app);
 /* True when @lane has neither a master nor a connection. */
 bool lane_empty(const struct app *app, unsigned lane);
 
+/*
+ * Give up a rescue master of @lane that does not start, as long as nobody else is there.  True when
+ * the lane is then free of masters; what waits on it is for those that a roll starts there, which
+ * are more likely to start than one more of the same.
+ */
+bool lane_give_up_rescue(struct app *app, unsigned lane);
+
 /* Do not watch @lane until the next lane_watches_advance(): its sockets are about to change. */
 void lane_unwatch(struct app *app, unsigned lane);
 

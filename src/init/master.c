@@ -123,6 +123,7 @@ static int spawn(struct master *master)
 	int r;
 
 	master->spawned_ms = clock_ms();
+	master->ready_ms = 0;
 	r = launch_master(master);
 	if (r < 0) {
 		struct text why = TEXT(master->why);
@@ -148,11 +149,14 @@ static void settle(struct master *master, enum master_state now)
 	struct news news = news_of(master->app, NEWS_REPLICA_READY);
 
 	disarm(master);
-	if (now != MASTER_READY || master->rescue)
+	if (now != MASTER_READY)
+		return;
+	master->ready_ms = clock_ms();
+	if (master->rescue)
 		return;
 	news.replica = master->number;
 	news.lane = master->lane;
-	news.ms = (uint32_t)(clock_ms() - master->spawned_ms);
+	news.ms = (uint32_t)(master->ready_ms - master->spawned_ms);
 	report(master->app->supervisor, &news);
 }
 
@@ -191,7 +195,8 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 
 static void delay(struct master *master)
 {
-	uint64_t lived_ms = clock_ms() - master->spawned_ms;
+	/* A start that takes its whole time and fails is no life. */
+	uint64_t lived_ms = master->ready_ms ? clock_ms() - master->ready_ms : 0;
 	struct news news =
 		news_of(master->app, master->group == GROUP_CANDIDATE ? NEWS_REPLICA_FAILED
 	                                                              : NEWS_REPLICA_CRASHED);
@@ -200,7 +205,7 @@ static void delay(struct master *master)
 	master->crashes = backoff_count(master->crashes, lived_ms);
 	news.replica = master->number;
 	news.ms = backoff_ms(master->crashes);
-	text_add(&text, "%s", master->why);
+	text_add(&text, "%s%s", master->rescue ? "its rescue master: " : "", master->why);
 	report(master->app->supervisor, &news);
 	arm(master, news.ms);
 }
@@ -347,8 +352,10 @@ static void explain(struct master *master, const siginfo_t *info)
 {
 	enum spawn_stage stage;
 	int error = spawn_report(&master->child.report_fd, &stage);
-	struct text why = TEXT(master->why);
 
+	if (master->state == MASTER_ABORTING)
+		return; /* that we killed it is not why it failed */
+	struct text why = TEXT(master->why);
 	if (error < 0)
 		text_add(&why, "cannot %s: %s", spawn_stage_name(stage), strerror(-error));
 	else if (info->si_code == CLD_EXITED)

@@ -19,7 +19,7 @@ static unsigned surge_of(const struct app *app)
 static enum answer is_lane_empty(const struct app *app)
 {
 	/* Without a lane of its own a roll builds where the visitors are. */
-	if (!app->steered || lane_empty(app, lane_idle(app)))
+	if (!app->steered || app->lane_given_up || lane_empty(app, lane_idle(app)))
 		return ANSWER_YES;
 	return app->lane_late ? ANSWER_NO : ANSWER_PENDING;
 }
@@ -60,6 +60,7 @@ static void begin(struct app *app)
 static void clear_lane(struct app *app)
 {
 	app->lane_late = false;
+	app->lane_given_up = false;
 	deadline_arm(&app->supervisor->loop, &app->lane_limit, app->config.drain_timeout_ms);
 }
 
@@ -277,8 +278,16 @@ static void carry_out(struct app *app, struct order order)
 	}
 }
 
+/* A rescue master that keeps dying must not keep a release from being replaced. */
+static void give_up_rescue(struct app *app)
+{
+	if (app->steered && app->rollout.phase == ROLL_LANE)
+		app->lane_given_up |= lane_give_up_rescue(app, lane_idle(app));
+}
+
 void roll_advance(struct app *app)
 {
+	give_up_rescue(app);
 	for (;;) {
 		struct roll_view view = view_of(app);
 		struct order order = rollout_next(&app->rollout, &view);

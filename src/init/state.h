@@ -65,7 +65,8 @@ struct master {
 	unsigned starts;
 	unsigned crashes; /* in a row */
 	uint64_t spawned_ms;
-	char why[256]; /* why it failed last */
+	uint64_t ready_ms; /* 0: not yet */
+	char why[256];     /* why it failed last */
 };
 
 /* A listening socket of an abandoned lane. */
@@ -111,6 +112,7 @@ struct app {
 	enum answer preflight_answer;
 	struct deadline lane_limit; /* for ROLL_LANE */
 	bool lane_late;
+	bool lane_given_up; /* no rescue master starts there: built on as it is */
 	uint32_t rolls_begun;
 	uint32_t rolls_ended;
 	uint64_t roll_began_ms;
