@@ -46,6 +46,9 @@ static int make_memfds(struct generation *generation)
 	generation->sources = memfd_create("twinit-sessions", MFD_CLOEXEC);
 	if (generation->sources < 0)
 		return -errno;
+	generation->filter = memfd_create("twinit-filter", MFD_CLOEXEC);
+	if (generation->filter < 0)
+		return -errno;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
 		generation->overlays[i] =
 			memfd_create("twinit-fpm.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -221,6 +224,7 @@ static int ask(struct app *app, struct generation *generation)
 		.pin = app->pin,
 		.run_dir = s->run_dir,
 		.generation = generation->number,
+		.filter = generation->filter,
 		.sources = generation->sources,
 		.pin_fd = s->pin_fd,
 	};
@@ -229,8 +233,8 @@ static int ask(struct app *app, struct generation *generation)
 		.query = &query,
 		.power = POWER_CONFIG,
 		.timeout_ms = SETTINGS_TIMEOUT_MS,
-		.keep = { generation->sources, s->pin_fd },
-		.keep_count = 2,
+		.keep = { generation->sources, generation->filter, s->pin_fd },
+		.keep_count = 3,
 	};
 
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
@@ -255,6 +259,7 @@ void generation_begin(struct app *app)
 	}
 	generation->number = ++app->generation_count;
 	generation->sources = FD_NONE;
+	generation->filter = FD_NONE;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		generation->overlays[i] = FD_NONE;
 	release_none(&generation->release);
@@ -288,6 +293,7 @@ static void free_generation(struct app *app, struct generation *generation)
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		fd_close(&generation->overlays[i]);
 	fd_close(&generation->sources);
+	fd_close(&generation->filter);
 	release_done(&generation->release);
 	generation->fpm.settings.pool_count = 0;
 	generation->number = 0;

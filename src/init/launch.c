@@ -145,6 +145,7 @@ int launch_master(struct master *master)
 		.fds = { generation->overlays[overlay] },
 		.fd_count = 1,
 		.stderr_fd = s->stderr_fd,
+		.filter_fd = generation->filter,
 		.identity = generation->fpm.identity,
 		.pin = master->app->pin,
 		.link = master->app->config.release,

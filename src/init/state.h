@@ -45,6 +45,7 @@ struct generation {
 	struct release release;
 	struct settings_answer fpm;
 	int overlays[OVERLAYS_MAX];   /* memfds with the configuration of each replica */
+	int filter;                   /* memfd with the syscall filter */
 	int sources;                  /* memfd with struct session_source; never read here */
 	unsigned lanes_of[POOLS_MAX]; /* pool -> index into app->lanes */
 };

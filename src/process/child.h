@@ -15,6 +15,7 @@ struct inheritance {
 /* The steps from fork to exec, in their order. */
 enum spawn_stage {
 	STAGE_SESSION,
+	STAGE_READ_FILTER,
 	STAGE_GROUPS,
 	STAGE_NAMESPACE,
 	STAGE_PRIVATE_TREE,
@@ -23,6 +24,7 @@ enum spawn_stage {
 	STAGE_CAPABILITIES,
 	STAGE_NO_NEW_PRIVILEGES,
 	STAGE_DESCRIPTORS,
+	STAGE_FILTER, /* last, so that the filter need not allow the stages above */
 	STAGE_EXEC,
 	SPAWN_STAGE_COUNT,
 };

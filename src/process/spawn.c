@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "confine/caps.h"
+#include "confine/filter.h"
 #include "confine/namespace.h"
 #include "loop/signals.h"
 #include "util/cleanup.h"
@@ -16,6 +17,11 @@ static int enter_session(const struct spawn *spawn)
 	signals_restore(&spawn->inheritance->mask);
 	umask(spawn->inheritance->umask);
 	return setsid() < 0 ? -errno : 0;
+}
+
+static int read_filter(const struct spawn *spawn)
+{
+	return spawn->filter_fd < 0 ? 0 : filter_read(spawn->filter_fd);
 }
 
 static int take_groups(const struct spawn *spawn)
@@ -111,6 +117,12 @@ static int hand_descriptors_over(const struct spawn *spawn, int *report_fd)
 	return 0;
 }
 
+static int load_filter(const struct spawn *spawn)
+{
+	(void)spawn;
+	return filter_load();
+}
+
 static int execute(const struct spawn *spawn)
 {
 	execve(spawn->path, (char *const *)spawn->argv, (char *const *)spawn->envp);
@@ -120,6 +132,7 @@ static int execute(const struct spawn *spawn)
 /* The stages that need nothing but @spawn. */
 static int (*const stages[])(const struct spawn *) = {
 	[STAGE_SESSION] = enter_session,
+	[STAGE_READ_FILTER] = read_filter,
 	[STAGE_GROUPS] = take_groups,
 	[STAGE_NAMESPACE] = enter_namespace,
 	[STAGE_PRIVATE_TREE] = pin_release,
@@ -127,6 +140,7 @@ static int (*const stages[])(const struct spawn *) = {
 	[STAGE_USER] = take_user,
 	[STAGE_CAPABILITIES] = drop_capabilities,
 	[STAGE_NO_NEW_PRIVILEGES] = no_new_privileges,
+	[STAGE_FILTER] = load_filter,
 	[STAGE_EXEC] = execute,
 };
 

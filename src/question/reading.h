@@ -30,5 +30,8 @@ MUST_CHECK int accounts_read_owners(struct reading *r);
 /* The session settings of each pool, into query->sources. */
 MUST_CHECK int replica_config_write_sources(struct reading *r);
 
+/* The syscall filter for this configuration, into query->filter. */
+MUST_CHECK int replica_config_write_filter(struct reading *r);
+
 /* The prepended files of path isolation, and an overlay for each replica into query->overlays. */
 MUST_CHECK int replica_config_write(struct reading *r);

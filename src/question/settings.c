@@ -222,6 +222,7 @@ void settings_run(const void *query, int answer_fd)
 		accounts_read_identity,
 		accounts_read_owners,
 		replica_config_write_sources,
+		replica_config_write_filter,
 		replica_config_write,
 	};
 	static struct settings_answer answer;

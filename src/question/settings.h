@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "confine/filter.h"
 #include "confine/identity.h"
 #include "fpm/settings.h"
 #include "release/pin.h"
@@ -29,6 +30,7 @@ struct settings_query {
 	const char *run_dir;        /* absolute */
 	unsigned generation;        /* part of the names of files made for it */
 	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
+	int filter;                 /* an empty memfd for the syscall filter */
 	int sources;                /* the same, for an array of struct session_source */
 	int pin_fd;                 /* the directory for prepended files */
 };
@@ -49,6 +51,7 @@ struct settings_answer {
 	struct fpm_settings settings;   /* listen is numeric */
 	struct socket_owner owners[POOLS_MAX];
 	struct identity identity;
+	struct filter_needs needs; /* what the syscall filter had to leave open */
 };
 
 /* A question's run: takes a struct settings_query, answers once. */
