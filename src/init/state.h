@@ -22,6 +22,7 @@
 #include "rollout/lifecycle.h"
 #include "rollout/rollout.h"
 #include "session/store.h"
+#include "util/proc.h"
 
 enum {
 	/* The active ones, the candidates or the old ones, and a rescue master a lane. */
@@ -152,6 +153,8 @@ struct stray {
 struct supervisor {
 	struct loop loop;
 	struct inheritance inheritance;
+	struct proc_confinement
+		confinement; /* our own, to tell an FPM tree's processes from others */
 	struct event_source signals;
 	struct config config;
 	uint64_t started_ms;

@@ -30,9 +30,29 @@ static bool is_master(void *context, pid_t pid)
 	return master_is(context, pid);
 }
 
-static bool is_below_master(struct server *server, pid_t pid)
+/*
+ * Ancestry alone can be shed: an orphan's parent is PID 1.  But every process of an FPM tree lives
+ * under one more syscall filter than we do, and that is inherited for good.
+ */
+static bool is_confined(const struct supervisor *s, pid_t pid, bool if_gone)
 {
-	return proc_descends(pid, is_master, container_of(server, struct supervisor, server));
+	struct proc_confinement theirs;
+
+	if (proc_confinement(pid, &theirs) < 0)
+		return if_gone;
+	return theirs.filters > s->confinement.filters ||
+	       (theirs.no_new_privileges && !s->confinement.no_new_privileges);
+}
+
+static bool is_below_master(struct supervisor *s, pid_t pid, bool if_gone)
+{
+	return is_confined(s, pid, if_gone) || proc_descends(pid, is_master, s);
+}
+
+/* Who asks must still be there: a descriptor could have been left to somebody else. */
+static bool is_peer_below_master(struct server *server, pid_t pid)
+{
+	return is_below_master(container_of(server, struct supervisor, server), pid, true);
 }
 
 static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
@@ -72,8 +92,11 @@ static void roll_all(struct supervisor *s)
 /* A worker may be able to signal us, where it runs as our user; it has nothing to say. */
 static bool from_below(struct supervisor *s, const struct signalfd_siginfo *info)
 {
+	/* One that runs as our user and is gone already may have been a worker's. */
+	bool if_gone = info->ssi_uid == geteuid() && info->ssi_uid != 0;
+
 	if (info->ssi_code > 0 || info->ssi_pid == 0 ||
-	    !is_below_master(&s->server, (pid_t)info->ssi_pid))
+	    !is_below_master(s, (pid_t)info->ssi_pid, if_gone))
 		return false;
 	log_write(LOG_WARNING, "process %u below an FPM master sent %s, ignoring it", info->ssi_pid,
 	          strsignal((int)info->ssi_signo));
@@ -210,7 +233,7 @@ static int open_signals(struct supervisor *s)
 
 static int open_server(struct supervisor *s)
 {
-	s->server.is_below_master = is_below_master;
+	s->server.is_below_master = is_peer_below_master;
 	s->server.on_request = answers_request;
 	return server_open(&s->server, &s->loop, s->run_fd);
 }
@@ -222,6 +245,7 @@ static int prepare(struct supervisor *s)
 
 	log_open();
 	s->inheritance.umask = umask(077);
+	(void)!proc_confinement(getpid(), &s->confinement);
 	if (r >= 0)
 		r = loop_init(&s->loop);
 	if (r >= 0)

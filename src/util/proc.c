@@ -29,3 +29,26 @@ bool proc_descends(pid_t pid, bool (*is_ancestor)(void *context, pid_t pid), voi
 	}
 	return false;
 }
+
+/* The number behind @key in /proc/PID/status, or @otherwise. */
+static unsigned status_number(const char *status, const char *key, unsigned otherwise)
+{
+	const char *at = strstr(status, key);
+
+	return at ? (unsigned)strtoul(at + strlen(key), NULL, 10) : otherwise;
+}
+
+int proc_confinement(pid_t pid, struct proc_confinement *confinement)
+{
+	char path[32], status[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	ssize_t n = read_file(path, status, sizeof(status));
+	if (n < 0)
+		return (int)n;
+	confinement->no_new_privileges = status_number(status, "\nNoNewPrivs:", 0) != 0;
+	/* Before Linux 5.9 only whether there is one: 2 is SECCOMP_MODE_FILTER. */
+	unsigned one = status_number(status, "\nSeccomp:", 0) == 2;
+	confinement->filters = status_number(status, "\nSeccomp_filters:", one);
+	return 0;
+}

@@ -15,3 +15,12 @@ pid_t proc_parent(pid_t pid);
  */
 enum { PROC_DEPTH_MAX = 64 };
 bool proc_descends(pid_t pid, bool (*is_ancestor)(void *context, pid_t pid), void *context);
+
+/* What a process, and with it all its descendants, has lost for good. */
+struct proc_confinement {
+	bool no_new_privileges;
+	unsigned filters; /* syscall filters it lives under */
+};
+
+/* Fill *@confinement for @pid.  0, or -errno: -ENOENT when it is gone. */
+MUST_CHECK int proc_confinement(pid_t pid, struct proc_confinement *confinement);
