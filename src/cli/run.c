@@ -19,14 +19,38 @@ static void warn(const char *sentence)
 	log_write(LOG_WARNING, "%s", sentence);
 }
 
+/* Keys that are read but that nothing acts on yet: better refused than believed in. */
+static const char *unsupported(const struct config *config)
+{
+	if (config->secrets[0] != '\0')
+		return "secrets";
+	if (config->on_event[0] != '\0')
+		return "on_event";
+	if (config->log_format != LOG_FORMAT_TEXT)
+		return "log_format = json";
+	for (size_t i = 0; i < config->app_count; i++) {
+		if (config->apps[i].health[0] != '\0')
+			return "health";
+		if (config->apps[i].warm[0] != '\0')
+			return "warm";
+		if (config->apps[i].linger_ms != 0)
+			return "linger";
+	}
+	return NULL;
+}
+
 static bool load(const char *file, struct config *config)
 {
 	char error[CONFIG_ERROR_SIZE];
 
-	if (config_load(file, environ, config, error, warn) >= 0)
-		return true;
-	log_write(LOG_ERROR, "%s", error);
-	return false;
+	if (config_load(file, environ, config, error, warn) < 0) {
+		log_write(LOG_ERROR, "%s", error);
+		return false;
+	}
+	if (unsupported(config))
+		log_write(LOG_ERROR, "%s: twinit " TWINIT_VERSION " cannot do this yet; remove it",
+		          unsupported(config));
+	return !unsupported(config);
 }
 
 static int run(int argc, char *argv[])

@@ -206,8 +206,8 @@ static void abandon(struct app *app)
 
 static void answer_client(struct app *app, struct client *client, bool worked)
 {
-	if (client->source.fd < 0 || client->awaits[app->index] == 0 ||
-	    client->awaits[app->index] > app->rolls_ended)
+	if (client->source.fd < 0 || !client->asked || client->request.command != COMMAND_RESTART ||
+	    client->awaits[app->index] == 0 || client->awaits[app->index] > app->rolls_ended)
 		return;
 	client->awaits[app->index] = 0;
 	if (!worked)
