@@ -8,9 +8,9 @@
 
 enum { USAGE = 64 };
 
-static int unknown_option(const char *option)
+static int usage(const char *problem, const char *what)
 {
-	fprintf(stderr, "twinit: unknown option '%s'; see twinit help\n", option);
+	fprintf(stderr, "twinit: %s '%s'; see twinit help\n", problem, what);
 	return USAGE;
 }
 
@@ -20,7 +20,7 @@ static int without_command(const char *first)
 		return help_command.run(1, (char *[]){ "help", NULL });
 	if (strcmp(first, "--version") == 0)
 		return version_command.run(1, (char *[]){ "version", NULL });
-	return unknown_option(first);
+	return usage("unknown option", first);
 }
 
 int main(int argc, char *argv[])
@@ -30,7 +30,7 @@ int main(int argc, char *argv[])
 	if (argc < 2)
 		return run_command.run(1, (char *[]){ "run", NULL });
 	if (strcmp(argv[1], "--") == 0)
-		return argc > 2 ? run_plain(argv + 2) : unknown_option("--");
+		return argc > 2 ? run_plain(argv + 2) : usage("a command is missing after", "--");
 	command = command_find(argv[1]);
 	if (command)
 		return command->run(argc - 1, argv + 1);

@@ -61,6 +61,8 @@ static int run(int argc, char *argv[])
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
 			file = argv[++i];
+		else if (strcmp(argv[i], "--config") == 0)
+			return command_usage(&run_command, "--config needs a file", "");
 		else
 			return command_usage(&run_command, "unexpected argument", argv[i]);
 	}

@@ -47,8 +47,8 @@ static void print_app(const struct wire_app *a)
 	if (a->phase != ROLL_IDLE)
 		printf("  rolling now: %s\n", roll_phase_name(a->phase));
 	if (a->busy > 0)
-		printf("  drain waits for %u requests; worker %d is '%s'\n", a->busy, a->busy_pid,
-		       a->busy_state);
+		printf("  drain waits for %u request%s; worker %d is '%s'\n", a->busy,
+		       a->busy == 1 ? "" : "s", a->busy_pid, a->busy_state);
 	if (a->outcome_text[0] != '\0')
 		printf("  last roll: %s\n", a->outcome_text);
 	printf("  %-8s %-9s %-12s %-4s %-8s %-16s %s\n", "REPLICA", "GROUP", "STATE", "LANE", "PID",

@@ -121,9 +121,26 @@ static bool all_answered(struct supervisor *s, bool isolation)
 	return all;
 }
 
+/* Whoever asks for it relies on it. */
+static bool read_only_possible(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->app_count; i++) {
+		struct app *app = &s->apps[i];
+
+		if (app->config.read_only && app->pin != PIN_MOUNT && app->pin != PIN_USERNS) {
+			fail(s, EXIT_CONFIG, app,
+			     "read_only = yes needs isolation by namespace, which cannot be had "
+			     "here; "
+			     "set read_only = no");
+			return false;
+		}
+	}
+	return true;
+}
+
 static void from_isolation(struct supervisor *s)
 {
-	if (!all_answered(s, true))
+	if (!all_answered(s, true) || !read_only_possible(s))
 		return;
 	s->boot = BOOT_SETTINGS;
 	for (size_t i = 0; i < s->app_count; i++) {
@@ -229,8 +246,13 @@ static void from_sessions(struct supervisor *s)
 
 		if (sessions_well(app))
 			continue;
-		if (s->boot_late && app->store_at_ms != 0)
-			fail(s, EXIT_SESSIONS, app, app->store.reason);
+		if (!s->boot_late || app->store_at_ms == 0)
+			return;
+		if (s->config.sessions.fail_health == FAIL_HEALTH_NEVER) {
+			report_text(app, NEWS_SESSIONS_LOST, "%s", app->store.reason);
+			continue;
+		}
+		fail(s, EXIT_SESSIONS, app, app->store.reason);
 		return;
 	}
 	deadline_disarm(&s->loop, &s->boot_limit);
@@ -270,7 +292,11 @@ static void from_masters(struct supervisor *s)
 		const char *why = NULL;
 
 		if (app_has_failed(app, &why)) {
-			fail(s, EXIT_CRASHING, app, "no replica stays up, giving up");
+			char sentence[WHY_SIZE];
+			struct text text = TEXT(sentence);
+
+			text_add(&text, "no replica stays up, giving up; the last one %s", why);
+			fail(s, EXIT_CRASHING, app, sentence);
 			return;
 		}
 		if (!app_is_up(app))

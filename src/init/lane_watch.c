@@ -85,7 +85,7 @@ static void on_drain_end(struct helper *helper)
 {
 	struct lane_watch *watch = container_of(helper, struct lane_watch, drain);
 
-	watch->drain_failed = true;
+	watch->drain_over = true;
 	log_write(LOG_ERROR,
 	          "%s: the helper that watches the drain died, waiting for drain_timeout",
 	          watch->app->config.name);
@@ -131,7 +131,7 @@ static void start_drain(struct lane_watch *watch)
 	watch->drain.on_answer = on_drain_answer;
 	watch->drain.on_end = on_drain_end;
 	r = helper_start(&watch->drain, &s->loop, &s->inheritance, &question);
-	watch->drain_failed = r < 0;
+	watch->drain_over = r < 0;
 	if (r < 0)
 		log_errno(r, "%s: cannot watch the drain, waiting for drain_timeout",
 		          app->config.name);
@@ -145,8 +145,8 @@ static void advance_drain(struct lane_watch *watch)
 		draining = draining || is_draining(&watch->app->masters[i], watch->lane);
 	if (!draining) {
 		helper_stop(&watch->drain);
-		watch->drain_failed = false;
-	} else if (!helper_running(&watch->drain) && !watch->drain_failed) {
+		watch->drain_over = false;
+	} else if (!helper_running(&watch->drain) && !watch->drain_over) {
 		start_drain(watch);
 	}
 }

@@ -160,8 +160,8 @@ static void settle(struct master *master, enum master_state now)
 	report(master->app->supervisor, &news);
 }
 
-/* What a drain that took too long leaves behind is cut off. */
-static void count_cut(struct master *master, enum master_event event)
+/* Once a lane: what drains there has had its time. */
+static void say_late(struct master *master, enum master_event event)
 {
 	struct app *app = master->app;
 	struct lane_watch *watch = &app->watches[master->lane];
@@ -171,7 +171,8 @@ static void count_cut(struct master *master, enum master_event event)
 	if (event != EVENT_DEADLINE || !helper_running(&watch->drain))
 		return;
 	helper_stop(&watch->drain);
-	app->cut += watch->seen.busy;
+	watch->drain_over = true;
+	watch->late = watch->seen.busy;
 	memcpy(news.release, master->generation->release.name, sizeof(news.release));
 	news.count = watch->seen.busy;
 	if (watch->seen.busy_pid != 0)
@@ -188,9 +189,18 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 	                         : QUIT_MS;
 
 	if (before == MASTER_DRAINING)
-		count_cut(master, event);
+		say_late(master, event);
 	signal_master(master, SIGQUIT);
 	arm(master, limited(master, grace, TERM_MS));
+}
+
+/* What is still busy when a graceful stop was not enough does not get its answer. */
+static void count_cut(struct master *master)
+{
+	struct lane_watch *watch = &master->app->watches[master->lane];
+
+	master->app->cut += watch->late;
+	watch->late = 0;
 }
 
 static void delay(struct master *master)
@@ -228,6 +238,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		quit(master, before, event);
 		break;
 	case ACTION_TERM:
+		count_cut(master);
 		signal_master(master, SIGTERM);
 		arm(master, limited(master, TERM_MS, 0));
 		break;

@@ -2,12 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 
-enum { OPEN_PIPE = 0622 };
+enum {
+	OPEN_PIPE = 0622,
+	RELAY_AGAIN_MS = 100,
+	FLUSH_MS = 500,
+};
 
 static bool may_write(const struct stat *st, const struct identity *identity)
 {
@@ -62,19 +67,36 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	(void)size;
 }
 
-static void on_end(struct helper *helper)
+static int start_relay(struct supervisor *s);
+
+/* The pipe keeps what comes meanwhile. */
+static void on_relay_due(struct deadline *deadline)
 {
-	(void)helper;
-	log_write(LOG_WARNING, "the helper that copies FPM's log lines ended");
+	struct supervisor *s = container_of(deadline, struct supervisor, relay_again);
+	int r = start_relay(s);
+
+	if (r < 0) {
+		log_errno(r, "cannot copy FPM's log lines, trying again");
+		deadline_arm(&s->loop, deadline, RELAY_AGAIN_MS);
+	}
 }
 
-static int start_relay(struct supervisor *s, int from)
+static void on_end(struct helper *helper)
+{
+	struct supervisor *s = container_of(helper, struct supervisor, relay);
+
+	log_write(LOG_WARNING, "the helper that copies FPM's log lines ended, starting another");
+	s->relay_again.on_due = on_relay_due;
+	deadline_arm(&s->loop, &s->relay_again, RELAY_AGAIN_MS);
+}
+
+static int start_relay(struct supervisor *s)
 {
 	struct question question = {
 		.run = copy_to_stderr,
-		.query = &from,
+		.query = &s->relay_fd,
 		.power = POWER_NETWORK,
-		.keep = { from },
+		.keep = { s->relay_fd },
 		.keep_count = 1,
 	};
 
@@ -93,11 +115,26 @@ int output_prepare(struct supervisor *supervisor)
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	r = fchmod(ends[1], OPEN_PIPE) < 0 ? -errno : start_relay(supervisor, ends[0]);
-	fd_close(&ends[0]);
-	if (r < 0)
+	supervisor->relay_fd = ends[0];
+	r = fchmod(ends[1], OPEN_PIPE) < 0 ? -errno : start_relay(supervisor);
+	if (r < 0) {
+		fd_close(&supervisor->relay_fd);
 		fd_close(&ends[1]);
-	else
-		supervisor->stderr_fd = ends[1];
-	return r;
+		return r;
+	}
+	supervisor->stderr_fd = ends[1];
+	return 0;
+}
+
+void output_finish(struct supervisor *supervisor)
+{
+	struct supervisor *s = supervisor;
+	struct pollfd relay = { .fd = s->relay.source.fd, .events = POLLIN };
+
+	if (!helper_running(&s->relay))
+		return;
+	/* Ours was the last writing end, so the helper ends when it has copied all. */
+	fd_close(&s->stderr_fd);
+	(void)poll(&relay, 1, FLUSH_MS);
+	helper_stop(&s->relay);
 }

@@ -9,3 +9,6 @@
  * pipe whose other end a helper copies to our stderr.  Sets supervisor->stderr_fd.  0 or -errno.
  */
 MUST_CHECK int output_prepare(struct supervisor *supervisor);
+
+/* All masters are gone: let the helper copy what is left, for at most half a second. */
+void output_finish(struct supervisor *supervisor);

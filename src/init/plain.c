@@ -36,7 +36,7 @@ NORETURN static void run_child(const struct plain *p, char *const argv[])
 	signals_restore(&p->mask);
 	execvp(argv[0], argv);
 	int error = errno;
-	log_errno(-error, "cannot run '%s'", argv[0]);
+	log_errno(-error, "cannot run '%s', which is no command of twinit's either", argv[0]);
 	_exit(error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }
 

@@ -84,8 +84,9 @@ struct lane_watch {
 	struct helper drain;
 	struct drain_answer seen; /* the last answer of the drain */
 	uint64_t drain_since_ms;
-	bool drain_failed; /* its helper died: what drains has until its deadline */
-	bool watched;      /* abandoned: a connection that arrives gets a rescue master */
+	bool drain_over; /* nobody looks any more: its time is over, or its helper died */
+	unsigned late;   /* requests that were not done when the drain's time was over */
+	bool watched;    /* abandoned: a connection that arrives gets a rescue master */
 	struct lane_listener listeners[POOLS_MAX];
 };
 
@@ -161,8 +162,10 @@ struct supervisor {
 
 	char run_dir[CONFIG_PATH_SIZE]; /* absolute */
 	int run_fd, private_fd, pin_fd;
-	int stderr_fd; /* what masters get as stderr */
-	struct helper relay;
+	int stderr_fd;       /* what masters get as stderr */
+	struct helper relay; /* copies the masters' stderr to ours, where they cannot open that */
+	struct deadline relay_again;
+	int relay_fd; /* what it copies from; FD_NONE: no relay */
 
 	struct server server;
 	size_t app_count;

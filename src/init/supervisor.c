@@ -13,6 +13,7 @@
 #include "init/boot.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
+#include "init/output.h"
 #include "init/roll.h"
 #include "init/run_dir.h"
 #include "init/sessions.h"
@@ -278,7 +279,7 @@ static void clean_up(struct supervisor *s)
 		for (unsigned l = 0; l < app->lanes_count; l++)
 			lanes_close(&app->lanes[l]);
 	}
-	helper_stop(&s->relay);
+	output_finish(s);
 	server_close(&s->server);
 	(void)unlinkat(s->run_fd, WIRE_SOCKET, 0);
 }
@@ -292,6 +293,7 @@ int supervisor_run(const struct config *config)
 	s.config = *config;
 	s.stderr_fd = STDERR_FILENO;
 	s.relay.source.fd = FD_NONE;
+	s.relay_fd = FD_NONE;
 	s.reap_again.on_due = on_reap_again;
 	if (prepare(&s) < 0)
 		return EXIT_CONFIG;

@@ -90,7 +90,7 @@ static void decide(const struct isolation_query *query, struct isolation_answer 
 	text_add(&why, "%sisolation = %s cannot be had%s", why.length > 0 ? "; " : "",
 	         isolation_name(query->wanted),
 	         query->wanted == ISOLATION_NAMESPACE
-	                 ? "; see `twinit help isolation`"
+	                 ? "; give the container the capability SYS_ADMIN, or use path"
 	                 : ", because path isolation needs release and docroot to be set");
 }
 

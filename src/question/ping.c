@@ -1,5 +1,6 @@
 #include "question/ping.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "fpm/overlay.h"
@@ -25,12 +26,14 @@ static bool pool_answers(const struct ping_query *query, unsigned pool, uint64_t
 	int r = fcgi_ask(query->private_fd, query->probes[pool], OVERLAY_PING_PATH, "", until_ms,
 	                 &reply);
 	if (r < 0) {
-		text_add(why, "its ping had no answer: %s", strerror(-r));
+		text_add(why, "%s",
+		         r == -ETIMEDOUT ? "was not ready within start_timeout"
+		                         : "did not answer its ping");
 		return false;
 	}
 	if (fastcgi_reply_head(&reply, &status, &body, &body_size) < 0 || status != 200 ||
 	    body_size < 4 || memcmp(body, "pong", 4) != 0) {
-		text_add(why, "its ping was answered, but not with pong");
+		text_add(why, "answered its ping with something else than pong");
 		return false;
 	}
 	return true;
