@@ -5,11 +5,11 @@
 
 #include "init/generation.h"
 #include "init/output.h"
+#include "init/publisher.h"
 #include "init/report.h"
 #include "init/roll.h"
 #include "init/sessions.h"
 #include "init/shutdown.h"
-#include "release/publish.h"
 #include "util/clock.h"
 
 enum {
@@ -62,16 +62,8 @@ static int ask_isolation(struct app *app)
 		.power = POWER_FULL,
 		.timeout_ms = ISOLATION_TIMEOUT_MS,
 	};
-	struct release release;
-	char why[WHY_SIZE];
 
 	memcpy(query.link, app->config.release, sizeof(query.link));
-	if (release_resolve(app->config.release, &release, why, sizeof(why)) < 0) {
-		fail(s, EXIT_CONFIG, app, why);
-		return -ENOENT;
-	}
-	memcpy(query.release, release.path, sizeof(query.release));
-	release_done(&release);
 	app->preflight_answer = ANSWER_PENDING;
 	app->preflight.on_answer = on_isolation;
 	app->preflight.on_end = on_isolation_end;
@@ -209,17 +201,6 @@ static int open_lanes(struct app *app)
 	return 0;
 }
 
-static void publish(const struct app *app)
-{
-	int r = 0;
-
-	if (app->config.publish[0] != '\0' && app->active->release.path[0] != '\0')
-		r = publish_release(app->config.publish, app->active->release.path);
-	if (r < 0)
-		log_errno(r, "%s: cannot publish release %s at %s, ignoring", app->config.name,
-		          app->active->release.name, app->config.publish);
-}
-
 static void start_masters(struct supervisor *s)
 {
 	int r = output_prepare(s);
@@ -234,7 +215,7 @@ static void start_masters(struct supervisor *s)
 			return;
 	s->boot = BOOT_MASTERS;
 	for (size_t i = 0; i < s->app_count; i++) {
-		publish(&s->apps[i]);
+		publish_active(&s->apps[i]);
 		roll_fill(&s->apps[i]);
 	}
 }

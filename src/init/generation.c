@@ -183,10 +183,22 @@ static void ask_store(struct app *app)
 
 /* --- settings --- */
 
+static void accept_settings(struct app *app)
+{
+	struct generation *generation = app->candidate;
+
+	if (!may_signal_masters(app, &generation->fpm.identity) || !match_pools(app, generation))
+		return;
+	seal(generation);
+	ask_store(app);
+}
+
 static void on_answer(struct helper *helper, const void *data, size_t size)
 {
 	struct app *app = container_of(helper, struct app, preflight);
 	struct generation *generation = app->candidate;
+	_cleanup_close_ int release_fd = TAKE_FD(helper->passed_fd);
+	char why[WHY_SIZE];
 
 	if (size != sizeof(generation->fpm))
 		return;
@@ -195,14 +207,12 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	if (!settings_answer_check(&generation->fpm, size)) {
 		refuse(app, "the helper that reads the FPM configuration gave a wrong answer");
 	} else if (!generation->fpm.ok) {
-		char why[WHY_SIZE];
-
-		memcpy(why, generation->fpm.why, sizeof(why));
+		/* Refusing frees the generation. */
+		text_copy_cut(why, sizeof(why), generation->fpm.why);
 		refuse(app, why);
-	} else if (may_signal_masters(app, &generation->fpm.identity) &&
-	           match_pools(app, generation)) {
-		seal(generation);
-		ask_store(app);
+	} else {
+		release_adopt(&generation->release, generation->fpm.release, TAKE_FD(release_fd));
+		accept_settings(app);
 	}
 }
 
@@ -220,7 +230,6 @@ static int ask(struct app *app, struct generation *generation)
 	struct supervisor *s = app->supervisor;
 	struct settings_query query = {
 		.app = &app->config,
-		.release = &generation->release,
 		.pin = app->pin,
 		.run_dir = s->run_dir,
 		.generation = generation->number,
@@ -249,7 +258,6 @@ static int ask(struct app *app, struct generation *generation)
 void generation_begin(struct app *app)
 {
 	struct generation *generation = free_place(app);
-	char why[WHY_SIZE];
 	int r;
 
 	app->preflight_answer = ANSWER_PENDING;
@@ -264,10 +272,6 @@ void generation_begin(struct app *app)
 		generation->overlays[i] = FD_NONE;
 	release_none(&generation->release);
 	app->candidate = generation;
-	if (release_resolve(app->config.release, &generation->release, why, sizeof(why)) < 0) {
-		refuse(app, why);
-		return;
-	}
 	r = make_memfds(generation);
 	if (r >= 0)
 		r = ask(app, generation);

@@ -6,9 +6,9 @@
 #include "init/generation.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
+#include "init/publisher.h"
 #include "init/report.h"
 #include "init/sessions.h"
-#include "release/publish.h"
 #include "util/clock.h"
 
 static unsigned surge_of(const struct app *app)
@@ -43,22 +43,20 @@ static struct roll_view view_of(const struct app *app)
 
 static void begin(struct app *app)
 {
-	struct news news = news_of(app, NEWS_ROLL_STARTED);
-
 	app->rolls_begun++;
 	app->roll_began_ms = clock_ms();
 	app->cut = 0;
 	app->why[0] = '\0';
 	generation_begin(app);
-	if (!app->candidate)
-		return;
-	text_copy_cut(news.previous, sizeof(news.previous), app->active->release.name);
-	text_copy_cut(news.release, sizeof(news.release), app->candidate->release.name);
-	report(app->supervisor, &news);
 }
 
 static void clear_lane(struct app *app)
 {
+	struct news news = news_of(app, NEWS_ROLL_STARTED);
+
+	text_copy_cut(news.previous, sizeof(news.previous), app->active->release.name);
+	text_copy_cut(news.release, sizeof(news.release), app->candidate->release.name);
+	report(app->supervisor, &news);
 	app->lane_late = false;
 	app->lane_given_up = false;
 	deadline_arm(&app->supervisor->loop, &app->lane_limit, app->config.drain_timeout_ms);
@@ -130,17 +128,6 @@ static int steer(struct app *app, unsigned lane)
 	return 0;
 }
 
-static void publish(struct app *app)
-{
-	int r = 0;
-
-	if (app->config.publish[0] != '\0' && app->active->release.path[0] != '\0')
-		r = publish_release(app->config.publish, app->active->release.path);
-	if (r < 0)
-		log_errno(r, "%s: cannot publish release %s at %s, static files stay as they were",
-		          app->config.name, app->active->release.name, app->config.publish);
-}
-
 static void retire(struct master *master, bool steered)
 {
 	master->group = GROUP_OLD;
@@ -165,7 +152,7 @@ static void cut_over(struct app *app)
 	app->candidate = NULL;
 	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
 	report(app->supervisor, &news);
-	publish(app);
+	publish_active(app);
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
 

@@ -123,6 +123,8 @@ struct app {
 	enum roll_outcome last_outcome;
 	char why[WHY_SIZE]; /* why the last preflight or roll failed */
 
+	struct helper publisher;
+
 	struct helper stores;
 	struct deadline stores_next;
 	struct store_report store; /* the last answer */

@@ -63,6 +63,7 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		struct app *app = &s->apps[a];
 
 		helper_note_exit(&app->preflight, pid);
+		helper_note_exit(&app->publisher, pid);
 		helper_note_exit(&app->stores, pid);
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
 			helper_note_exit(&app->watches[lane].drain, pid);
@@ -215,6 +216,7 @@ static int make_apps(struct supervisor *s)
 		app->index = i;
 		app->config = s->config.apps[i];
 		app->preflight.source.fd = FD_NONE;
+		app->publisher.source.fd = FD_NONE;
 		for (size_t l = 0; l < POOLS_MAX; l++)
 			lanes_init(&app->lanes[l]);
 		masters_init(app);
@@ -275,6 +277,7 @@ static void clean_up(struct supervisor *s)
 		lane_watches_stop(app);
 		sessions_stop(app);
 		helper_stop(&app->preflight);
+		helper_stop(&app->publisher);
 		app->active = NULL;
 		for (unsigned l = 0; l < app->lanes_count; l++)
 			lanes_close(&app->lanes[l]);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -82,13 +83,37 @@ static void finish(struct helper *helper)
 	helper->pid = 0;
 }
 
+/* Room for one descriptor beside a message (cmsg(3)). */
+union ancillary {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static ssize_t receive(struct helper *helper, void *answer, size_t size)
+{
+	union ancillary ancillary;
+	struct iovec part = { .iov_base = answer, .iov_len = size };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &ancillary,
+		.msg_controllen = sizeof(ancillary),
+	};
+	ssize_t n = recvmsg(helper->source.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&helper->passed_fd, CMSG_DATA(header), sizeof(int));
+	return n;
+}
+
 static void on_ready(struct event_source *source)
 {
 	static char answer[ANSWER_SIZE] __attribute__((aligned(16)));
 	struct helper *helper = container_of(source, struct helper, source);
 
 	for (int i = 0; i < ANSWERS_A_TURN; i++) {
-		ssize_t n = recv(source->fd, answer, sizeof(answer), MSG_DONTWAIT);
+		ssize_t n = receive(helper, answer, sizeof(answer));
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -98,6 +123,7 @@ static void on_ready(struct event_source *source)
 			return;
 		}
 		helper->on_answer(helper, answer, (size_t)n);
+		fd_close(&helper->passed_fd);
 		if (!helper_running(helper))
 			return; /* the answer made the owner stop it */
 	}
@@ -134,6 +160,7 @@ int helper_start(struct helper *helper, struct loop *loop, const struct inherita
 	helper->source = (struct event_source){ .fd = pair[0], .on_ready = on_ready };
 	helper->deadline = (struct deadline){ .on_due = on_late };
 	helper->loop = loop;
+	helper->passed_fd = FD_NONE;
 	helper->late = false;
 	helper->reaped = false;
 	r = loop_watch(loop, &helper->source);
@@ -172,8 +199,26 @@ bool helper_running(const struct helper *helper)
 	return helper->pid != 0;
 }
 
+void helper_answer_with_fd(int answer_fd, const void *answer, size_t size, int fd)
+{
+	union ancillary ancillary = { .header = {
+					      .cmsg_level = SOL_SOCKET,
+					      .cmsg_type = SCM_RIGHTS,
+					      .cmsg_len = CMSG_LEN(sizeof(int)),
+				      } };
+	struct iovec part = { .iov_base = (void *)answer, .iov_len = size };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&ancillary.header), &fd, sizeof(fd));
+		message.msg_control = &ancillary;
+		message.msg_controllen = sizeof(ancillary);
+	}
+	if (sendmsg(answer_fd, &message, MSG_NOSIGNAL) != (ssize_t)size)
+		_exit(EXIT_FAILURE);
+}
+
 void helper_answer(int answer_fd, const void *answer, size_t size)
 {
-	if (send(answer_fd, answer, size, MSG_NOSIGNAL) != (ssize_t)size)
-		_exit(EXIT_FAILURE);
+	helper_answer_with_fd(answer_fd, answer, size, FD_NONE);
 }

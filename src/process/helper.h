@@ -41,9 +41,10 @@ struct helper {
 	struct event_source source;
 	struct deadline deadline;
 	struct loop *loop;
-	pid_t pid;   /* 0: not running */
-	bool late;   /* its deadline has passed */
-	bool reaped; /* its process is gone, on_end has not come yet */
+	pid_t pid;     /* 0: not running */
+	int passed_fd; /* came with the answer at hand; on_answer may take it */
+	bool late;     /* its deadline has passed */
+	bool reaped;   /* its process is gone, on_end has not come yet */
 	void (*on_answer)(struct helper *helper, const void *answer, size_t size);
 	void (*on_end)(struct helper *helper); /* it is gone; may start another */
 };
@@ -65,3 +66,6 @@ bool helper_running(const struct helper *helper);
 
 /* In the child: send an answer.  Exits when nobody listens. */
 void helper_answer(int answer_fd, const void *answer, size_t size);
+
+/* The same, with the descriptor @fd, which the receiver gets a copy of (FD_NONE: none). */
+void helper_answer_with_fd(int answer_fd, const void *answer, size_t size, int fd);

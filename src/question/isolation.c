@@ -9,6 +9,7 @@
 #include "confine/identity.h"
 #include "confine/namespace.h"
 #include "process/helper.h"
+#include "release/release.h"
 #include "util/fs.h"
 #include "util/text.h"
 
@@ -29,22 +30,23 @@ static int enter(enum pin pin)
 }
 
 /* The exit status carries the errno, which is below 256. */
-NORETURN static void try_here(const struct isolation_query *query, enum pin pin)
+NORETURN static void try_here(const struct isolation_query *query, const char *release,
+                              enum pin pin)
 {
 	int r = enter(pin);
 
 	if (r >= 0 && query->link[0] != '\0')
-		r = pin_tree(query->link, query->release, false);
+		r = pin_tree(query->link, release, false);
 	_exit(-r);
 }
 
-static int try_pin(const struct isolation_query *query, enum pin pin)
+static int try_pin(const struct isolation_query *query, const char *release, enum pin pin)
 {
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0)
-		try_here(query, pin);
+		try_here(query, release, pin);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
@@ -64,7 +66,8 @@ static const char *who_refuses(int error)
 	return strerror(-error);
 }
 
-static void decide(const struct isolation_query *query, struct isolation_answer *answer)
+static void decide(const struct isolation_query *query, const char *release,
+                   struct isolation_answer *answer)
 {
 	struct text why = TEXT(answer->why);
 	int r = -ENOTSUP;
@@ -72,7 +75,7 @@ static void decide(const struct isolation_query *query, struct isolation_answer 
 	if (query->wanted == ISOLATION_AUTO || query->wanted == ISOLATION_NAMESPACE) {
 		for (enum pin pin = PIN_MOUNT; pin <= PIN_USERNS; pin++) {
 			answer->pin = pin;
-			r = try_pin(query, pin);
+			r = try_pin(query, release, pin);
 			if (r >= 0)
 				return;
 		}
@@ -96,8 +99,13 @@ static void decide(const struct isolation_query *query, struct isolation_answer 
 
 void isolation_run(const void *query, int answer_fd)
 {
+	const struct isolation_query *q = query;
 	struct isolation_answer answer = { .ok = true };
+	struct release release;
 
-	decide(query, &answer);
+	if (release_resolve(q->link, &release, answer.why, sizeof(answer.why)) < 0)
+		answer.ok = false;
+	else
+		decide(q, release.path, &answer);
 	helper_answer(answer_fd, &answer, sizeof(answer));
 }

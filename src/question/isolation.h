@@ -5,13 +5,11 @@
 
 #include "config/config.h"
 #include "release/pin.h"
-#include "release/release.h"
 
 struct isolation_query {
 	enum isolation wanted;
 	char link[CONFIG_PATH_SIZE]; /* the release symlink; empty: no release */
-	char release[RELEASE_PATH_SIZE];
-	bool path_possible; /* release and docroot are set */
+	bool path_possible;          /* release and docroot are set */
 };
 
 struct isolation_answer {

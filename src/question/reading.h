@@ -13,7 +13,8 @@
 struct reading {
 	const struct settings_query *query;
 	struct settings_answer *answer;
-	struct text why;               /* one sentence into answer->why */
+	struct text why; /* one sentence into answer->why */
+	struct release release;
 	char config[CONFIG_PATH_SIZE]; /* the operator's main FPM configuration */
 	char *info;                    /* php-fpm -i */
 	struct fpm_dump dump;          /* php-fpm -tt */

@@ -109,7 +109,7 @@ static int write_prepend(struct reading *r, const struct overlay_pin *pin, const
 	/* Readable for PHP whatever our umask is. */
 	if (fchmod(fd, 0644) < 0)
 		return -errno;
-	return pin_write_prepend(out, q->app->release, q->release->path, q->app->docroot, own);
+	return pin_write_prepend(out, q->app->release, r->release.path, q->app->docroot, own);
 }
 
 static int write_overlay(struct reading *r, const struct overlay *overlay, int fd)
@@ -204,7 +204,7 @@ int replica_config_write(struct reading *r)
 	const struct settings_query *q = r->query;
 	char prefix[CONFIG_PATH_SIZE + NAME_SIZE + 64];
 	struct text prefix_text = TEXT(prefix);
-	const struct overlay_pin pin = { q->app->release, q->release->path, q->app->docroot,
+	const struct overlay_pin pin = { q->app->release, r->release.path, q->app->docroot,
 		                         prefix };
 	struct overlay overlay = {
 		.fpm_config = r->config,

@@ -23,6 +23,18 @@ void settings_prepend_name(const char *app, unsigned generation, const char *poo
 	text_add(&text, "%s-%u-%s.php", app, generation, pool);
 }
 
+static int resolve_release(struct reading *r)
+{
+	int result = release_resolve(r->query->app->release, &r->release, r->answer->why,
+	                             sizeof(r->answer->why));
+
+	if (result < 0)
+		r->why.length = strlen(r->answer->why);
+	else
+		text_copy_cut(r->answer->release, sizeof(r->answer->release), r->release.path);
+	return result;
+}
+
 static int find_program(struct reading *r)
 {
 	const char *name = r->query->app->php_fpm;
@@ -213,6 +225,7 @@ static int read_pools(struct reading *r)
 void settings_run(const void *query, int answer_fd)
 {
 	static int (*const steps[])(struct reading *) = {
+		resolve_release,
 		find_program,
 		read_info,
 		find_config,
@@ -230,10 +243,11 @@ void settings_run(const void *query, int answer_fd)
 
 	/* Or a static program would load the image's libc for the image's nsswitch.conf. */
 	(void)__nss_configure_lookup("hosts", "files dns");
+	release_none(&reading.release);
 	answer.ok = true;
 	for (size_t i = 0; answer.ok && i < ARRAY_SIZE(steps); i++)
 		answer.ok = steps[i](&reading) >= 0;
-	helper_answer(answer_fd, &answer, sizeof(answer));
+	helper_answer_with_fd(answer_fd, &answer, sizeof(answer), reading.release.fd);
 }
 
 static void end_text(char *text, size_t size)
@@ -248,6 +262,7 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 	if (size != sizeof(*answer))
 		return false;
 	end_text(answer->why, sizeof(answer->why));
+	end_text(answer->release, sizeof(answer->release));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
 	end_text(answer->preload, sizeof(answer->preload));
 	if (!answer->ok)

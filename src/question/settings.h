@@ -25,7 +25,6 @@ enum {
 
 struct settings_query {
 	const struct app_config *app;
-	const struct release *release;
 	enum pin pin;
 	const char *run_dir;        /* absolute */
 	unsigned generation;        /* part of the names of files made for it */
@@ -45,6 +44,7 @@ struct settings_answer {
 	bool ok;
 	char why[SETTINGS_WHY_SIZE]; /* one sentence when it is not; FPM's own, with file and line
 	                              */
+	char release[RELEASE_PATH_SIZE]; /* what the link names; its descriptor comes along */
 	char php_fpm[CONFIG_PATH_SIZE];
 	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has
 	                                   it */

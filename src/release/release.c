@@ -78,17 +78,31 @@ int release_resolve(const char *link, struct release *release, char *why, size_t
 	return 0;
 }
 
+void release_adopt(struct release *release, const char *path, int fd)
+{
+	release_none(release);
+	if (path[0] == '\0') {
+		fd_close(&fd);
+		return;
+	}
+	text_copy_cut(release->path, sizeof(release->path), path);
+	name_of(release->path, release->name);
+	release->fd = fd;
+}
+
 int release_refresh(struct release *release)
 {
-	struct stat st;
+	static const char deleted[] = " (deleted)"; /* what proc(5) adds */
+	char path[RELEASE_PATH_SIZE + sizeof(deleted)];
+	int r = release->fd < 0 ? 0 : path_of_fd(release->fd, path, sizeof(path));
 
-	if (release->fd < 0)
-		return 0;
-	if (fstat(release->fd, &st) < 0)
-		return -errno;
-	if (st.st_nlink == 0)
+	if (release->fd < 0 || r < 0)
+		return r;
+	size_t length = strlen(path);
+	if (length >= strlen(deleted) && strcmp(path + length - strlen(deleted), deleted) == 0)
 		return -ENOENT;
-	return path_of_fd(release->fd, release->path, sizeof(release->path));
+	text_copy_cut(release->path, sizeof(release->path), path);
+	return 0;
 }
 
 void release_done(struct release *release)

@@ -25,14 +25,22 @@ void release_none(struct release *release);
  * Follow @link, an absolute path of a symlink to a directory, or "" for release_none().
  *
  * Returns 0 and fills *@release, whose owner calls release_done(); or -errno and one sentence in
- * @why: no such link, no symlink, where it points and what is wrong there.
+ * @why: no such link, no symlink, where it points and what is wrong there.  For helpers: a network
+ * file system may let it wait for ever.
  */
 MUST_CHECK int release_resolve(const char *link, struct release *release, char *why,
                                size_t why_size);
 
 /*
- * Where the release is now, if somebody renamed its directory; updates release->path.  Returns 0,
- * or -ENOENT when it was removed.
+ * The release that a helper has resolved: @path, and @fd, which is taken.  Touches no file system:
+ * for PID 1.
+ */
+void release_adopt(struct release *release, const char *path, int fd);
+
+/*
+ * Where the release is now, if somebody renamed its directory; updates release->path.  Asks the
+ * kernel's names only, not the file system, which may not answer.  Returns 0, or -ENOENT when it
+ * was removed.
  */
 MUST_CHECK int release_refresh(struct release *release);
 
