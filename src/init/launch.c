@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -123,6 +125,29 @@ static void close_private(const struct master *master, struct spawn *spawn)
 		fd_close(&spawn->fds[i]);
 }
 
+/* From memory to memory; the generation's own stays for the next start. */
+static int copy_config(int from, int *copy)
+{
+	_cleanup_close_ int fd = memfd_create("twinit-fpm.conf", MFD_CLOEXEC);
+	off_t at = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(from, &st) < 0)
+		return -errno;
+	while (at < st.st_size)
+		if (sendfile(fd, from, &at, (size_t)(st.st_size - at)) <= 0)
+			return -EIO;
+	*copy = TAKE_FD(fd);
+	return 0;
+}
+
+void launch_forget_config(struct master *master)
+{
+	if (master->config_fd >= 0)
+		(void)!ftruncate(master->config_fd, 0);
+	fd_close(&master->config_fd);
+}
+
 int launch_master(struct master *master)
 {
 	static char sockets_buffer[32 * 1024];
@@ -142,7 +167,6 @@ int launch_master(struct master *master)
 		.path = generation->fpm.php_fpm,
 		.argv = argv,
 		.envp = (const char *const *)s->environment,
-		.fds = { generation->overlays[overlay] },
 		.fd_count = 1,
 		.stderr_fd = s->stderr_fd,
 		.filter_fd = generation->filter,
@@ -162,7 +186,11 @@ int launch_master(struct master *master)
 		argv[4] = NULL;
 	master->serial = ++s->serial;
 	text_add(&sockets, "FPM_SOCKETS=");
-	r = add_sockets(master, &spawn, &sockets);
+	launch_forget_config(master);
+	r = copy_config(generation->overlays[overlay], &master->config_fd);
+	spawn.fds[0] = master->config_fd;
+	if (r >= 0)
+		r = add_sockets(master, &spawn, &sockets);
 	text_add(&replica_text, "TWINIT_REPLICA=%s/%u%s", master->app->config.name, master->number,
 	         master->rescue ? "r" : "");
 	s->environment[s->environment_count] = sockets_buffer;

@@ -12,6 +12,9 @@
  */
 MUST_CHECK int launch_master(struct master *master);
 
+/* The master has read its configuration: empty its copy, which its workers have open too. */
+void launch_forget_config(struct master *master);
+
 /* The name of the private socket of @pool: 'p' its probe, 's' its status page. */
 void launch_private_name(const struct master *master, unsigned pool, char kind,
                          char name[PRIVATE_NAME_SIZE]);

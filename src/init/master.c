@@ -152,6 +152,7 @@ static void settle(struct master *master, enum master_state now)
 	if (now != MASTER_READY)
 		return;
 	master->ready_ms = clock_ms();
+	launch_forget_config(master);
 	if (master->rescue)
 		return;
 	news.replica = master->number;
@@ -284,6 +285,7 @@ void masters_init(struct app *app)
 		app->masters[i] = (struct master){
 			.app = app,
 			.child.report_fd = FD_NONE,
+			.config_fd = FD_NONE,
 			.ping.source.fd = FD_NONE,
 			.deadline.on_due = on_deadline,
 		};
@@ -435,6 +437,7 @@ bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *in
 		return false;
 	explain(master, info);
 	master->child.pid = 0;
+	launch_forget_config(master);
 	launch_remove_private(master);
 	adopt_stray(supervisor, pid);
 	master_deliver(master, EVENT_EXIT);

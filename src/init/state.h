@@ -61,6 +61,7 @@ struct master {
 	unsigned lane;
 	struct generation *generation;
 	struct child child;
+	int config_fd;            /* its copy of the configuration, until it has read it */
 	struct deadline deadline; /* the one that its state arms */
 	struct helper ping;
 	unsigned serial; /* of its private sockets */
