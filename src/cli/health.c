@@ -19,7 +19,7 @@ static int run(int argc, char *argv[])
 
 	if (argc > 1)
 		return command_usage(&health_command, "unexpected argument", argv[1]);
-	_cleanup_close_ int fd = talk_open(COMMAND_STATUS, "");
+	_cleanup_close_ int fd = talk_open(&(struct wire_request){ .command = COMMAND_STATUS });
 	if (fd < 0 || talk_listen(fd, TALK_PATIENCE_MS, on_reply, &container) != 0)
 		return EXIT_FAILURE;
 	printf("%s%s%s\n",

@@ -31,14 +31,21 @@ static void on_news(const struct wire_reply *reply, void *context)
 
 static int run(int argc, char *argv[])
 {
+	struct wire_request request = { .command = COMMAND_RESTART };
 	bool terminal = isatty(STDOUT_FILENO);
-	const char *app = argc > 1 ? argv[1] : "";
+	const char *app = NULL;
 
-	if (argc > 2 || app[0] == '-')
-		return command_usage(&restart_command, "unexpected argument", argv[argc - 1]);
-	if (strcmp(app, "all") == 0)
-		app = "";
-	_cleanup_close_ int fd = talk_open(COMMAND_RESTART, app);
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--force") == 0)
+			request.force = true;
+		else if (argv[i][0] == '-' || app)
+			return command_usage(&restart_command, "unexpected argument", argv[i]);
+		else
+			app = argv[i];
+	}
+	if (app && strcmp(app, "all") != 0 && !talk_name(&request, app))
+		return EXIT_FAILURE;
+	_cleanup_close_ int fd = talk_open(&request);
 	if (fd < 0)
 		return EXIT_FAILURE;
 	return talk_listen(fd, -1, on_news, &terminal);
@@ -46,11 +53,13 @@ static int run(int argc, char *argv[])
 
 const struct command restart_command = {
 	.name = "restart",
-	.arguments = "[all | APP]",
+	.arguments = "[--force] [all | APP]",
 	.summary = "roll to the current release, show each step, wait",
 	.help = "New masters are started and checked, all connections move to them in one step, "
 		"the\n"
-		"old ones finish what they have.  Exit status 0 only when the roll succeeded; "
+		"old ones finish what they have, or, with --force, are ended at once; what waits\n"
+		"behind hung workers is then served by the new release.  Exit status 0 only when "
+	        "the roll succeeded; "
 		"after\n"
 		"a refused or failed one the old release serves on.\n",
 	.run = run,

@@ -32,7 +32,7 @@ static int run(int argc, char *argv[])
 {
 	if (argc > 1)
 		return command_usage(&sessions_command, "unexpected argument", argv[1]);
-	_cleanup_close_ int fd = talk_open(COMMAND_SESSIONS, "");
+	_cleanup_close_ int fd = talk_open(&(struct wire_request){ .command = COMMAND_SESSIONS });
 	if (fd < 0)
 		return EXIT_FAILURE;
 	return talk_listen(fd, STORES_PATIENCE_MS, on_reply, NULL);

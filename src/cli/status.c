@@ -221,18 +221,18 @@ static int print_json(int fd)
 
 static int run(int argc, char *argv[])
 {
-	const char *app = "";
+	struct wire_request request = { .command = COMMAND_STATUS };
 	bool json = false;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			json = true;
-		else if (argv[i][0] == '-' || app[0] != '\0')
+		else if (argv[i][0] == '-' || request.app[0] != '\0')
 			return command_usage(&status_command, "unexpected argument", argv[i]);
-		else
-			app = argv[i];
+		else if (!talk_name(&request, argv[i]))
+			return EXIT_FAILURE;
 	}
-	_cleanup_close_ int fd = talk_open(COMMAND_STATUS, app);
+	_cleanup_close_ int fd = talk_open(&request);
 	if (fd < 0)
 		return EXIT_FAILURE;
 	return json ? print_json(fd) : talk_listen(fd, TALK_PATIENCE_MS, on_text, NULL);

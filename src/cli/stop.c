@@ -14,7 +14,7 @@ static int run(int argc, char *argv[])
 {
 	if (argc > 1)
 		return command_usage(&stop_command, "unexpected argument", argv[1]);
-	_cleanup_close_ int fd = talk_open(COMMAND_STOP, "");
+	_cleanup_close_ int fd = talk_open(&(struct wire_request){ .command = COMMAND_STOP });
 	if (fd < 0)
 		return EXIT_FAILURE;
 	return talk_listen(fd, TALK_PATIENCE_MS, on_reply, NULL);

@@ -22,12 +22,12 @@ static int no_twinit(const char *where, int error)
 	return -1;
 }
 
-static int open_usual(enum wire_command command, const char *app)
+static int open_usual(const struct wire_request *request)
 {
 	int error = -ENOENT;
 
 	for (size_t i = 0; run_dirs[i]; i++) {
-		int fd = connection_open(run_dirs[i], command, app);
+		int fd = connection_open(run_dirs[i], request);
 
 		if (fd >= 0)
 			return fd;
@@ -37,7 +37,15 @@ static int open_usual(enum wire_command command, const char *app)
 	return no_twinit("/run/twinit, /dev/shm/twinit or /tmp/twinit", error);
 }
 
-int talk_open(enum wire_command command, const char *app)
+bool talk_name(struct wire_request *request, const char *app)
+{
+	if (text_copy(request->app, sizeof(request->app), app))
+		return true;
+	fprintf(stderr, "twinit: no app has so long a name: %s\n", app);
+	return false;
+}
+
+int talk_open(const struct wire_request *request)
 {
 	static struct config config;
 	char error[CONFIG_ERROR_SIZE];
@@ -49,8 +57,8 @@ int talk_open(enum wire_command command, const char *app)
 	    config.run_dir_set)
 		run_dir = config.run_dir;
 	if (!run_dir || run_dir[0] == '\0')
-		return open_usual(command, app);
-	fd = connection_open(run_dir, command, app);
+		return open_usual(request);
+	fd = connection_open(run_dir, request);
 	return fd < 0 ? no_twinit(run_dir, fd) : fd;
 }
 

@@ -6,10 +6,13 @@
 
 /*
  * Find the running twinit (TWINIT_RUN_DIR, the configuration's run_dir, or the usual places) and
- * send it @command for @app.  Returns a descriptor, or -1 after having said on stderr where it
+ * send it @request.  Returns a descriptor, or -1 after having said on stderr where it
  * looked and what was wrong.
  */
-MUST_CHECK int talk_open(enum wire_command command, const char *app);
+MUST_CHECK int talk_open(const struct wire_request *request);
+
+/* Put the app's name @app into @request.  False, said on stderr, when it is too long to be one. */
+MUST_CHECK bool talk_name(struct wire_request *request, const char *app);
 
 /*
  * Call @on_reply for each reply until the last.  @patience_ms is the longest silence, -1 for none.

@@ -13,21 +13,17 @@
 #include "util/fs.h"
 #include "util/text.h"
 
-int connection_open(const char *run_dir, enum wire_command command, const char *app)
+int connection_open(const char *run_dir, const struct wire_request *asked)
 {
-	struct wire_request request = {
-		.magic = WIRE_MAGIC,
-		.size = sizeof(request),
-		.command = command,
-	};
+	struct wire_request request = *asked;
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	char path[FD_PATH_SIZE];
 	_cleanup_close_ int dir = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
 		return -errno;
-	if (!text_copy(request.app, sizeof(request.app), app))
-		return -ENAMETOOLONG;
+	request.magic = WIRE_MAGIC;
+	request.size = sizeof(request);
 	path_in_fd(dir, WIRE_SOCKET, path);
 	memcpy(un.sun_path, path, strlen(path) + 1);
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

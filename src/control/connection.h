@@ -5,12 +5,13 @@
 #include "util/macros.h"
 
 /*
- * Connect to the twinit whose run directory is @run_dir and send @command for @app ("": all).
+ * Connect to the twinit whose run directory is @run_dir and send what is @asked; magic and size are
+ * filled in.
  *
  * Returns a descriptor, or -errno: -ENOENT or -ECONNREFUSED when no twinit runs there, -EACCES when
  * it is another user's.
  */
-MUST_CHECK int connection_open(const char *run_dir, enum wire_command command, const char *app);
+MUST_CHECK int connection_open(const char *run_dir, const struct wire_request *asked);
 
 /*
  * Wait for the next reply, at most @timeout_ms (-1: for ever).  Returns 0, -ETIMEDOUT, -ECONNRESET

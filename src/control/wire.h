@@ -28,6 +28,7 @@ struct wire_request {
 	uint32_t magic;
 	uint32_t size; /* of this structure: another binary's differs */
 	uint32_t command;
+	bool force;          /* COMMAND_RESTART: drains get no time */
 	char app[NAME_SIZE]; /* empty: all */
 };
 

@@ -228,6 +228,8 @@ static void answer_restart(struct supervisor *s, struct client *client)
 			continue;
 		client->awaits[i] = roll_next_number(&s->apps[i]);
 		roll_request(&s->apps[i]);
+		if (client->request.force)
+			roll_force(&s->apps[i]);
 	}
 }
 

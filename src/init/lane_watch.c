@@ -8,10 +8,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-unsigned lane_idle(const struct app *app)
-{
-	return app->steered ? (app->lane + 1) % LANE_COUNT : app->lane;
-}
+enum { STUCK_MS = 1000 }; /* workers that take no connection for so long are hung, or too few */
 
 static bool has_master(const struct app *app, unsigned lane)
 {
@@ -29,6 +26,54 @@ bool lane_empty(const struct app *app, unsigned lane)
 		if (lane_has_queue(&app->lanes[i], lane))
 			return false;
 	return true;
+}
+
+/* Round robin, so that a lane rests as long as it can before it is built on again. */
+unsigned lane_pick(const struct app *app)
+{
+	if (!app->steered)
+		return app->lane;
+	for (unsigned i = 1; i < LANE_COUNT; i++) {
+		unsigned lane = (app->lane + i) % LANE_COUNT;
+
+		if (lane_empty(app, lane))
+			return lane;
+	}
+	return LANE_COUNT;
+}
+
+/* --- rescue --- */
+
+static void unwatch(struct lane_watch *watch)
+{
+	for (unsigned i = 0; watch->watched && i < POOLS_MAX; i++) {
+		loop_forget(&watch->app->supervisor->loop, &watch->listeners[i].source);
+		watch->listeners[i].source.fd = FD_NONE;
+	}
+	watch->watched = false;
+}
+
+static bool has_rescue(const struct app *app, unsigned lane)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state != MASTER_GONE && app->masters[i].rescue &&
+		    app->masters[i].lane == lane)
+			return true;
+	return false;
+}
+
+static void rescue(struct lane_watch *watch)
+{
+	struct app *app = watch->app;
+	struct news news = news_of(app, NEWS_RESCUE);
+
+	if (has_rescue(app, watch->lane))
+		return;
+
+	unwatch(watch);
+	news.lane = watch->lane;
+	report(app->supervisor, &news);
+	master_start(app, app->active, GROUP_OLD, watch->lane, 1, true);
 }
 
 /* --- drain --- */
@@ -75,6 +120,8 @@ static void on_drain_answer(struct helper *helper, const void *data, size_t size
 	if (size != sizeof(*answer) || answer->busy_state > WORKER_OTHER)
 		return;
 	watch->seen = *answer;
+	if (answer->stuck)
+		rescue(watch);
 	if (answer->idle)
 		finish_drain(watch);
 	else if (answer->busy > 0)
@@ -104,6 +151,16 @@ static void add_master(const struct master *master, struct drain_query *query)
 	}
 }
 
+static uint32_t drain_set(const struct lane_watch *watch)
+{
+	uint32_t set = 0;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (is_draining(&watch->app->masters[i], watch->lane))
+			set |= UINT32_C(1) << i;
+	return set;
+}
+
 static void start_drain(struct lane_watch *watch)
 {
 	struct app *app = watch->app;
@@ -118,7 +175,10 @@ static void start_drain(struct lane_watch *watch)
 	};
 	int r;
 
-	query = (struct drain_query){ .private_fd = s->private_fd };
+	query = (struct drain_query){
+		.private_fd = s->private_fd,
+		.stuck_ms = app->force ? 0 : STUCK_MS,
+	};
 	for (size_t i = 0; i < MASTERS_MAX; i++)
 		if (is_draining(&app->masters[i], watch->lane))
 			add_master(&app->masters[i], &query);
@@ -127,7 +187,9 @@ static void start_drain(struct lane_watch *watch)
 		question.keep[question.keep_count++] = app->lanes[i].fds[watch->lane];
 	}
 	watch->seen = (struct drain_answer){ 0 };
-	watch->drain_since_ms = clock_ms();
+	if (watch->drain_set == 0)
+		watch->drain_since_ms = clock_ms();
+	watch->drain_set = drain_set(watch);
 	watch->drain.on_answer = on_drain_answer;
 	watch->drain.on_end = on_drain_end;
 	r = helper_start(&watch->drain, &s->loop, &s->inheritance, &question);
@@ -137,41 +199,22 @@ static void start_drain(struct lane_watch *watch)
 		          app->config.name);
 }
 
+/* Who drains may change: a rescue master joins, a master dies. */
 static void advance_drain(struct lane_watch *watch)
 {
-	bool draining = false;
+	uint32_t set = drain_set(watch);
 
-	for (size_t i = 0; i < MASTERS_MAX; i++)
-		draining = draining || is_draining(&watch->app->masters[i], watch->lane);
-	if (!draining) {
+	if (set != watch->drain_set)
 		helper_stop(&watch->drain);
+	if (set == 0) {
+		watch->drain_set = 0;
 		watch->drain_over = false;
 	} else if (!helper_running(&watch->drain) && !watch->drain_over) {
 		start_drain(watch);
 	}
 }
 
-/* --- rescue --- */
-
-static void unwatch(struct lane_watch *watch)
-{
-	for (unsigned i = 0; watch->watched && i < POOLS_MAX; i++) {
-		loop_forget(&watch->app->supervisor->loop, &watch->listeners[i].source);
-		watch->listeners[i].source.fd = FD_NONE;
-	}
-	watch->watched = false;
-}
-
-static void rescue(struct lane_watch *watch)
-{
-	struct app *app = watch->app;
-	struct news news = news_of(app, NEWS_RESCUE);
-
-	unwatch(watch);
-	news.lane = watch->lane;
-	report(app->supervisor, &news);
-	master_start(app, app->active, GROUP_OLD, watch->lane, 1, true);
-}
+/* --- late connections --- */
 
 /* One late connection calls for one rescue master, on whichever address it came. */
 static void on_late_connection(struct event_source *source)
@@ -248,19 +291,33 @@ void lane_watches_init(struct app *app)
 	}
 }
 
-bool lane_give_up_rescue(struct app *app, unsigned lane)
+static bool only_failing_rescue(const struct app *app, unsigned lane)
 {
-	bool gave_up = false;
+	bool failing = false;
 
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
-		struct master *master = &app->masters[i];
+		const struct master *master = &app->masters[i];
 
-		if (master->lane == lane && master->rescue && master->state == MASTER_BACKOFF) {
-			master_deliver(master, EVENT_STOP);
-			gave_up = true;
-		}
+		if (master->state == MASTER_GONE || master->lane != lane)
+			continue;
+		if (!master->rescue || master->state != MASTER_BACKOFF)
+			return false;
+		failing = true;
 	}
-	return gave_up && !has_master(app, lane);
+	return failing;
+}
+
+unsigned lane_give_up_rescue(struct app *app)
+{
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		if (lane == app->lane || !only_failing_rescue(app, lane))
+			continue;
+		for (size_t i = 0; i < MASTERS_MAX; i++)
+			if (app->masters[i].lane == lane)
+				master_deliver(&app->masters[i], EVENT_STOP);
+		return lane;
+	}
+	return LANE_COUNT;
 }
 
 void lane_unwatch(struct app *app, unsigned lane)

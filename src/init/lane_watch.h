@@ -15,18 +15,21 @@ void lane_watches_init(struct app *app);
 /* Start the drains, watches and rescues that the state of @app asks for. */
 void lane_watches_advance(struct app *app);
 
-/* The lane that a roll builds on. */
-unsigned lane_idle(const struct app *app);
+/*
+ * A lane that a roll can build on: an empty one, or where there is only one lane that.  LANE_COUNT
+ * when none is empty.
+ */
+unsigned lane_pick(const struct app *app);
 
 /* True when @lane has neither a master nor a connection. */
 bool lane_empty(const struct app *app, unsigned lane);
 
 /*
- * Give up a rescue master of @lane that does not start, as long as nobody else is there.  True when
- * the lane is then free of masters; what waits on it is for those that a roll starts there, which
- * are more likely to start than one more of the same.
+ * Give up a rescue master that does not start, on a lane where nobody else is.  Returns that lane,
+ * or LANE_COUNT; what waits on it is for those that a roll starts there, which are more likely to
+ * start than one more of the same.
  */
-bool lane_give_up_rescue(struct app *app, unsigned lane);
+unsigned lane_give_up_rescue(struct app *app);
 
 /* Do not watch @lane until the next lane_watches_advance(): its sockets are about to change. */
 void lane_unwatch(struct app *app, unsigned lane);

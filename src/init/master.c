@@ -16,6 +16,7 @@
 enum {
 	QUIT_MS = 2000, /* an idle FPM leaves in 10 ms */
 	TERM_MS = 1000,
+	FORCED_MS = 100,       /* what a forced drain leaves to SIGQUIT */
 	STRAY_MS = 5000,       /* workers whose master died finish their request */
 	START_SLACK_MS = 1000, /* the ping says more than the deadline behind it */
 };
@@ -32,6 +33,11 @@ static uint64_t limited(const struct master *master, uint64_t ms, uint64_t reser
 		return ms;
 	uint64_t left = s->stop_at_ms > now + reserve_ms ? s->stop_at_ms - now - reserve_ms : 0;
 	return left < ms ? left : ms;
+}
+
+static uint64_t drain_ms(const struct master *master)
+{
+	return master->app->force ? 0 : master->app->config.drain_timeout_ms;
 }
 
 static void arm(struct master *master, uint64_t in_ms)
@@ -186,8 +192,11 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 {
 	/* Where masters share a lane a stop cannot wait for idleness, so FPM's own has to. */
 	uint64_t grace = before == MASTER_READY && master->group != GROUP_CANDIDATE
-	                         ? master->app->config.drain_timeout_ms
+	                         ? drain_ms(master)
 	                         : QUIT_MS;
+
+	if (master->app->force)
+		grace = FORCED_MS;
 
 	if (before == MASTER_DRAINING)
 		say_late(master, event);
@@ -232,8 +241,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		settle(master, master->state);
 		break;
 	case ACTION_WATCH:
-		arm(master,
-		    limited(master, master->app->config.drain_timeout_ms, QUIT_MS + TERM_MS));
+		arm(master, limited(master, drain_ms(master), QUIT_MS + TERM_MS));
 		break;
 	case ACTION_QUIT:
 		quit(master, before, event);

@@ -11,6 +11,9 @@
 #include "init/sessions.h"
 #include "util/clock.h"
 
+/* A drain that takes longer lets a roll that was asked for meanwhile begin. */
+enum { DRAIN_LONG_MS = 1000 };
+
 static unsigned surge_of(const struct app *app)
 {
 	return app->config.surge == SURGE_DEFAULT ? app->config.replicas : app->config.surge;
@@ -18,8 +21,7 @@ static unsigned surge_of(const struct app *app)
 
 static enum answer is_lane_empty(const struct app *app)
 {
-	/* Without a lane of its own a roll builds where the visitors are. */
-	if (!app->steered || app->lane_given_up || lane_empty(app, lane_idle(app)))
+	if (app->build_lane < LANE_COUNT)
 		return ANSWER_YES;
 	return app->lane_late ? ANSWER_NO : ANSWER_PENDING;
 }
@@ -31,6 +33,7 @@ static struct roll_view view_of(const struct app *app)
 		.surge = surge_of(app),
 		.preflight = app->preflight_answer,
 		.lane_empty = is_lane_empty(app),
+		.drain_long = app->drain_long,
 	};
 
 	for (size_t i = 0; i < MASTERS_MAX; i++)
@@ -58,7 +61,6 @@ static void clear_lane(struct app *app)
 	text_copy_cut(news.release, sizeof(news.release), app->candidate->release.name);
 	report(app->supervisor, &news);
 	app->lane_late = false;
-	app->lane_given_up = false;
 	deadline_arm(&app->supervisor->loop, &app->lane_limit, app->config.drain_timeout_ms);
 }
 
@@ -72,7 +74,7 @@ static void explain_lane(struct app *app)
 {
 	if (app->why[0] == '\0' && is_lane_empty(app) == ANSWER_NO)
 		text_copy_cut(app->why, sizeof(app->why),
-		              "the other lane did not become empty within drain_timeout");
+		              "no other lane became empty within drain_timeout");
 }
 
 static void make_room(struct app *app)
@@ -91,13 +93,13 @@ static void make_room(struct app *app)
 
 static int prepare_lanes(struct app *app)
 {
-	lane_unwatch(app, lane_idle(app));
+	lane_unwatch(app, app->build_lane);
 	for (unsigned i = 0; app->steered && i < app->lanes_count; i++) {
-		int r = lanes_prepare(&app->lanes[i], lane_idle(app));
+		int r = lanes_prepare(&app->lanes[i], app->build_lane);
 
 		if (r < 0)
 			return log_errno(r, "%s: cannot prepare lane %c", app->config.name,
-			                 lane_letter(lane_idle(app)));
+			                 lane_letter(app->build_lane));
 	}
 	return 0;
 }
@@ -110,7 +112,7 @@ static void build(struct app *app, unsigned count)
 		return;
 	}
 	for (unsigned number = 1; number <= count; number++)
-		master_start(app, app->candidate, GROUP_CANDIDATE, lane_idle(app), number, false);
+		master_start(app, app->candidate, GROUP_CANDIDATE, app->build_lane, number, false);
 }
 
 /* All addresses move, or none does. */
@@ -138,7 +140,7 @@ static void retire(struct master *master, bool steered)
 static void cut_over(struct app *app)
 {
 	struct news news = news_of(app, NEWS_CUTOVER);
-	unsigned lane = lane_idle(app);
+	unsigned lane = app->build_lane;
 	int r = steer(app, lane);
 
 	if (r < 0) {
@@ -147,6 +149,8 @@ static void cut_over(struct app *app)
 		rollout_cutover_failed(&app->rollout);
 		return;
 	}
+	app->drain_long = false;
+	deadline_arm(&app->supervisor->loop, &app->drain_long_at, DRAIN_LONG_MS);
 	app->lane = lane;
 	app->active = app->candidate;
 	app->candidate = NULL;
@@ -218,6 +222,7 @@ static void finish(struct app *app, enum roll_outcome outcome)
 	if (outcome == ROLL_REFUSED)
 		explain_lane(app);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
+	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);
 	generation_forget_candidate(app);
 	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
 	text_copy_cut(news.text, sizeof(news.text), app->why);
@@ -226,6 +231,8 @@ static void finish(struct app *app, enum roll_outcome outcome)
 	news.cut = app->cut;
 	report(app->supervisor, &news);
 	app->last_outcome = outcome;
+	if (!app->rollout.again)
+		app->force = false;
 	app->rolls_ended = app->rolls_begun;
 	if (outcome == ROLL_DONE)
 		sessions_ask(app); /* the settings may have changed */
@@ -265,17 +272,21 @@ static void carry_out(struct app *app, struct order order)
 	}
 }
 
-/* A rescue master that keeps dying must not keep a release from being replaced. */
-static void give_up_rescue(struct app *app)
+/* As long as the roll looks for a lane it takes any that is free at that moment. */
+static void find_lane(struct app *app)
 {
-	if (app->steered && app->rollout.phase == ROLL_LANE)
-		app->lane_given_up |= lane_give_up_rescue(app, lane_idle(app));
+	if (app->rollout.phase != ROLL_LANE && app->rollout.phase != ROLL_ROOM)
+		return;
+	app->build_lane = lane_pick(app);
+	/* A rescue master that keeps dying must not keep its release from being replaced. */
+	if (app->build_lane == LANE_COUNT)
+		app->build_lane = lane_give_up_rescue(app);
 }
 
 void roll_advance(struct app *app)
 {
-	give_up_rescue(app);
 	for (;;) {
+		find_lane(app);
 		struct roll_view view = view_of(app);
 		struct order order = rollout_next(&app->rollout, &view);
 
@@ -298,6 +309,14 @@ void roll_request(struct app *app)
 	rollout_request(&app->rollout);
 }
 
+void roll_force(struct app *app)
+{
+	app->force = true;
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (app->masters[i].state == MASTER_DRAINING)
+			master_deliver(&app->masters[i], EVENT_DEADLINE);
+}
+
 uint32_t roll_next_number(const struct app *app)
 {
 	return app->rolls_begun + 1;
@@ -307,6 +326,7 @@ void roll_cancel(struct app *app)
 {
 	rollout_cancel(&app->rollout);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
+	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);
 	for (size_t i = 0; i < MASTERS_MAX; i++)
 		if (app->masters[i].state != MASTER_GONE &&
 		    app->masters[i].group == GROUP_CANDIDATE)
@@ -314,7 +334,13 @@ void roll_cancel(struct app *app)
 	generation_forget_candidate(app);
 }
 
+static void on_drain_long(struct deadline *deadline)
+{
+	container_of(deadline, struct app, drain_long_at)->drain_long = true;
+}
+
 void roll_init(struct app *app)
 {
+	app->drain_long_at.on_due = on_drain_long;
 	app->lane_limit.on_due = on_lane_late;
 }

@@ -6,6 +6,9 @@
 /* Ask for a roll of @app; one at a time, a further one is remembered. */
 void roll_request(struct app *app);
 
+/* Give the drains of @app no time, until no roll is left: what is in flight is cut off. */
+void roll_force(struct app *app);
+
 /* The number that the next roll to begin will have. */
 uint32_t roll_next_number(const struct app *app);
 

@@ -25,12 +25,14 @@
 #include "util/proc.h"
 
 enum {
-	/* The active ones, the candidates or the old ones, and a rescue master a lane. */
-	MASTERS_MAX = 2 * REPLICAS_MAX + LANE_COUNT,
-	GENERATIONS_MAX = 3,
+	/* Each lane has the replicas of one generation, and a rescue master. */
+	MASTERS_MAX = LANE_COUNT * (REPLICAS_MAX + 1),
+	GENERATIONS_MAX = LANE_COUNT + 1,
 	STRAYS_MAX = 64,
 	WHY_SIZE = 512,
 };
+
+_Static_assert(MASTERS_MAX <= 32, "lane_watch.drain_set has too few bits");
 
 enum exit_status {
 	EXIT_STOPPED = 0,
@@ -84,6 +86,7 @@ struct lane_watch {
 	unsigned lane;
 	struct helper drain;
 	struct drain_answer seen; /* the last answer of the drain */
+	uint32_t drain_set;       /* which masters it looks at: bit i for masters[i] */
 	uint64_t drain_since_ms;
 	bool drain_over; /* nobody looks any more: its time is over, or its helper died */
 	unsigned late;   /* requests that were not done when the drain's time was over */
@@ -101,8 +104,9 @@ struct app {
 	unsigned lanes_count; /* public addresses; 0 until they are open */
 	struct lanes lanes[POOLS_MAX];
 	struct lane_watch watches[LANE_COUNT];
-	unsigned lane; /* the active one */
-	bool steered;  /* a roll builds on a lane of its own */
+	unsigned lane;       /* the active one */
+	unsigned build_lane; /* the one that the roll at hand builds on */
+	bool steered;        /* a roll builds on a lane of its own */
 
 	struct generation generations[GENERATIONS_MAX];
 	struct generation *active;
@@ -115,8 +119,10 @@ struct app {
 	struct helper preflight; /* isolation at boot, then settings */
 	enum answer preflight_answer;
 	struct deadline lane_limit; /* for ROLL_LANE */
+	struct deadline drain_long_at;
+	bool drain_long; /* the roll at hand has drained for longer than the next one should wait */
+	bool force;      /* drains get no time */
 	bool lane_late;
-	bool lane_given_up; /* no rescue master starts there: built on as it is */
 	uint32_t rolls_begun;
 	uint32_t rolls_ended;
 	uint64_t roll_began_ms;

@@ -19,7 +19,11 @@
 #include "listen/address.h"
 #include "util/macros.h"
 
-enum { LANE_COUNT = 2 };
+/*
+ * One that serves, one that the next roll builds on, and two more, so that a roll need not wait for
+ * the long drain of the one before.
+ */
+enum { LANE_COUNT = 4 };
 
 struct lanes {
 	struct address address;
@@ -67,5 +71,5 @@ bool lane_has_queue(const struct lanes *lanes, unsigned lane);
 /* The same for one listening socket. */
 bool listener_has_queue(int fd);
 
-/* "A" for lane 0, "B" for lane 1, as operators read it. */
+/* "A" for lane 0 and so on, as operators read it. */
 char lane_letter(unsigned lane);

@@ -79,8 +79,22 @@ static bool quiet(const struct drain_answer *answer)
 	return answer->busy == 0 && !answer->queued;
 }
 
+/* A queue that never empties, though it may move, is one that needs help. */
+static bool is_stuck(const struct drain_query *query, const struct drain_answer *answer,
+                     uint64_t *queued_since_ms)
+{
+	uint64_t now = clock_ms();
+
+	if (!answer->queued)
+		*queued_since_ms = 0;
+	else if (*queued_since_ms == 0)
+		*queued_since_ms = now;
+	return answer->queued && now - *queued_since_ms >= query->stuck_ms;
+}
+
 void drain_run(const void *query, int answer_fd)
 {
+	uint64_t queued_since_ms = 0;
 	struct drain_answer said = { 0 }, answer = { 0 };
 	unsigned looks = 0;
 	unsigned quiet_looks = 0;
@@ -90,8 +104,9 @@ void drain_run(const void *query, int answer_fd)
 			/* At first every few milliseconds matter, later the looking does. */
 			pause_ms(looks < 50 ? DRAIN_APART_MS : 5 * DRAIN_APART_MS);
 		answer = look(query);
+		answer.stuck = is_stuck(query, &answer, &queued_since_ms);
 		quiet_looks = quiet(&answer) ? quiet_looks + 1 : 0;
-		if (answer.busy != said.busy || looks == 0)
+		if (answer.busy != said.busy || answer.stuck != said.stuck || looks == 0)
 			helper_answer(answer_fd, &answer, sizeof(answer));
 		said = answer;
 		looks++;

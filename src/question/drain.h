@@ -29,6 +29,7 @@ struct drain_query {
 	int private_fd;
 	unsigned socket_count;
 	struct drain_socket sockets[DRAIN_SOCKETS_MAX];
+	uint32_t stuck_ms; /* how long a connection may wait on the lane before it is said */
 	unsigned listener_count;
 	int listeners[POOLS_MAX]; /* the lane's listening sockets, one for each address */
 };
@@ -36,6 +37,7 @@ struct drain_query {
 struct drain_answer {
 	bool idle;     /* drained: the last answer */
 	bool queued;   /* a connection waits on the lane */
+	bool stuck;    /* one has waited there for stuck_ms: nobody takes it */
 	unsigned busy; /* workers that are not idle */
 	int busy_pid;  /* one of them, as FPM sees it */
 	enum worker_state busy_state;
@@ -43,6 +45,7 @@ struct drain_answer {
 
 /*
  * A question's run: takes a struct drain_query, answers with a struct drain_answer whenever the
- * number of busy workers changes, and last with one that is idle.  Has no deadline of its own.
+ * number of busy workers changes or the lane becomes stuck, and last with one that is idle.  Has no
+ * deadline of its own.
  */
 void drain_run(const void *query, int answer_fd);

@@ -110,8 +110,12 @@ static struct order in_build(struct rollout *r, const struct roll_view *view)
 
 static struct order in_drain(struct rollout *r, const struct roll_view *view)
 {
-	return present(view, GROUP_OLD) == 0 ? enter(r, ROLL_FILL, plain(ORDER_FILL))
-	                                     : plain(ORDER_NONE);
+	/* A further roll need not wait for a long drain, unless replicas are still to come. */
+	bool next_waits = r->again && view->drain_long && view->surge >= view->replicas;
+
+	if (present(view, GROUP_OLD) > 0 && !next_waits)
+		return plain(ORDER_NONE);
+	return enter(r, ROLL_FILL, plain(ORDER_FILL));
 }
 
 static struct order in_fill(struct rollout *r, const struct roll_view *view)

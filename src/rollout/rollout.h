@@ -36,6 +36,7 @@ struct roll_view {
 	unsigned replicas;      /* wanted */
 	unsigned surge;         /* 0 to replicas */
 	enum answer preflight;  /* may this roll begin? */
+	bool drain_long;        /* the old ones have drained for a while */
 	enum answer lane_empty; /* ANSWER_NO: not within the time allowed */
 	unsigned masters[GROUP_COUNT][MASTER_STATE_COUNT]; /* how many, but MASTER_GONE */
 };
