@@ -184,9 +184,10 @@ static int open_lanes(struct app *app)
 
 			text_add(&text, "pool %s cannot listen on %s: %s%s",
 			         settings->pools[i].name, settings->pools[i].listen, strerror(-r),
-			         r == -EADDRINUSE ? "; another process has this address, stop it "
-			                            "or change listen"
-			                          : "");
+			         r == -EADDRINUSE
+			                 ? "; another process, or another pool of ours, has "
+			                   "this address; stop it or change listen"
+			                 : "");
 			fail(app->supervisor, EXIT_CONFIG, app, why);
 			return r;
 		}

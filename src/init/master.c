@@ -14,7 +14,10 @@
 #include "util/clock.h"
 
 enum {
-	QUIT_MS = 2000, /* an idle FPM leaves in 10 ms */
+	/* An idle FPM leaves in 10 ms, but one that has accepted a connection without a byte on it
+	 * waits 5 s for that (fastcgi.c), and answers what comes. */
+	QUIT_MS = 6000,
+	STOP_RESERVE_MS = 2000, /* of stop_timeout, for what follows the drain */
 	TERM_MS = 1000,
 	STRAY_MS = 5000,       /* workers whose master died finish their request */
 	START_SLACK_MS = 1000, /* the ping says more than the deadline behind it */
@@ -232,8 +235,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		settle(master, master->state);
 		break;
 	case ACTION_WATCH:
-		arm(master,
-		    limited(master, master->app->config.drain_timeout_ms, QUIT_MS + TERM_MS));
+		arm(master, limited(master, master->app->config.drain_timeout_ms, STOP_RESERVE_MS));
 		break;
 	case ACTION_QUIT:
 		quit(master, before, event);
@@ -429,6 +431,11 @@ bool strays_left(const struct supervisor *supervisor)
 	return false;
 }
 
+static bool is_leaving(const struct master *master)
+{
+	return master->state == MASTER_QUITTING || master->state == MASTER_TERMINATING;
+}
+
 bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *info)
 {
 	struct master *master = find_pid(supervisor, pid);
@@ -439,7 +446,9 @@ bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *in
 	master->child.pid = 0;
 	launch_forget_config(master);
 	launch_remove_private(master);
-	adopt_stray(supervisor, pid);
+	/* After an orderly end what is left in its group are jobs that PHP started, not workers. */
+	if (!is_leaving(master) || supervisor->stop != STOP_NONE)
+		adopt_stray(supervisor, pid);
 	master_deliver(master, EVENT_EXIT);
 	return true;
 }

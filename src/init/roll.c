@@ -228,7 +228,7 @@ static void finish(struct app *app, enum roll_outcome outcome)
 	app->last_outcome = outcome;
 	app->rolls_ended = app->rolls_begun;
 	if (outcome == ROLL_DONE)
-		sessions_ask(app); /* the settings may have changed */
+		sessions_ask_anew(app); /* the settings may have changed */
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		answer_client(app, &app->supervisor->server.clients[i], outcome == ROLL_DONE);
 }

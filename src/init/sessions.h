@@ -6,6 +6,9 @@
 /* Ask the store of @app now, unless it is being asked.  @patience_ms is one address's time. */
 void sessions_ask(struct app *app);
 
+/* Ask again, with other settings than before; does nothing with verify = off. */
+void sessions_ask_anew(struct app *app);
+
 /*
  * Start @helper with the question about the stores in @sources, a memfd of struct session_source;
  * it answers with a struct store_report.  0 or -errno.

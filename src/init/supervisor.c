@@ -246,6 +246,9 @@ static int prepare(struct supervisor *s)
 {
 	int r = open_standard_fds();
 
+	/* Where PHP runs as our user it could otherwise write to our memory by /proc/1/mem. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+
 	log_open();
 	s->inheritance.umask = umask(077);
 	(void)!proc_confinement(getpid(), &s->confinement);
