@@ -127,6 +127,7 @@ static void start_drain(struct lane_watch *watch)
 		question.keep[question.keep_count++] = app->lanes[i].fds[watch->lane];
 	}
 	watch->seen = (struct drain_answer){ 0 };
+	watch->late = 0;
 	watch->drain_since_ms = clock_ms();
 	watch->drain.on_answer = on_drain_answer;
 	watch->drain.on_end = on_drain_end;

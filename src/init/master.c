@@ -17,6 +17,7 @@ enum {
 	/* An idle FPM leaves in 10 ms, but one that has accepted a connection without a byte on it
 	 * waits 5 s for that (fastcgi.c), and answers what comes. */
 	QUIT_MS = 6000,
+	LATE_QUIT_MS = 2000,    /* one that has had its drain_timeout already */
 	STOP_RESERVE_MS = 2000, /* of stop_timeout, for what follows the drain */
 	TERM_MS = 1000,
 	STRAY_MS = 5000,       /* workers whose master died finish their request */
@@ -188,7 +189,9 @@ static void say_late(struct master *master, enum master_event event)
 static void quit(struct master *master, enum master_state before, enum master_event event)
 {
 	/* Where masters share a lane a stop cannot wait for idleness, so FPM's own has to. */
-	uint64_t grace = before == MASTER_READY && master->group != GROUP_CANDIDATE
+	bool has_visitors = master->group != GROUP_CANDIDATE || !master->app->steered;
+	uint64_t grace = event == EVENT_DEADLINE ? LATE_QUIT_MS
+	                 : before == MASTER_READY && has_visitors
 	                         ? master->app->config.drain_timeout_ms
 	                         : QUIT_MS;
 

@@ -106,6 +106,7 @@ static void build(struct app *app, unsigned count)
 {
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	if (prepare_lanes(app) < 0) {
+		text_copy_cut(app->why, sizeof(app->why), "cannot open the sockets to build on");
 		rollout_cutover_failed(&app->rollout);
 		return;
 	}

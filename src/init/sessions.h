@@ -3,7 +3,7 @@
 
 #include "init/state.h"
 
-/* Ask the store of @app now, unless it is being asked.  @patience_ms is one address's time. */
+/* Ask the store of @app now, unless it is being asked. */
 void sessions_ask(struct app *app);
 
 /* Ask again, with other settings than before; does nothing with verify = off. */
