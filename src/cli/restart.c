@@ -59,7 +59,7 @@ const struct command restart_command = {
 		"the\n"
 		"old ones finish what they have, or, with --force, are ended at once; what waits\n"
 		"behind hung workers is then served by the new release.  Exit status 0 only when "
-	        "the roll succeeded; "
+		"the roll succeeded; "
 		"after\n"
 		"a refused or failed one the old release serves on.\n",
 	.run = run,

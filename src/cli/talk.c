@@ -12,8 +12,9 @@
 
 static int no_twinit(const char *where, int error)
 {
-	const char *cause =
-		error == -ENOENT || error == -ECONNREFUSED ? "nobody is there" : strerror(-error);
+	const char *cause = error == -ENOENT || error == -ECONNREFUSED ? "nobody is there"
+	                    : error == -EPIPE                          ? "it refused us"
+	                                                               : strerror(-error);
 
 	fprintf(stderr,
 	        "twinit: no running twinit at %s (%s); set TWINIT_RUN_DIR to its run_dir if it is "

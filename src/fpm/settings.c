@@ -111,7 +111,7 @@ static int check(const struct fpm_pool *pool, struct text *why)
 {
 	if (text_begins(pool->name, OUR_PREFIX))
 		return refuse(why, pool->name, "names that begin with twinit- are ours");
-	if (strpbrk(pool->name, ",=/\\\"'[]{}$;"))
+	if (strpbrk(pool->name, ",:=/\\\"'[]{}$;"))
 		return refuse(why, pool->name, "the name has a character that cannot be used here");
 	if (pool->listen[0] == '\0')
 		return refuse(why, pool->name, "it has no listen address");

@@ -184,9 +184,10 @@ static int open_lanes(struct app *app)
 
 			text_add(&text, "pool %s cannot listen on %s: %s%s",
 			         settings->pools[i].name, settings->pools[i].listen, strerror(-r),
-			         r == -EADDRINUSE ? "; another process has this address, stop it "
-			                            "or change listen"
-			                          : "");
+			         r == -EADDRINUSE
+			                 ? "; another process, or another pool of ours, has "
+			                   "this address; stop it or change listen"
+			                 : "");
 			fail(app->supervisor, EXIT_CONFIG, app, why);
 			return r;
 		}
@@ -253,6 +254,15 @@ static bool app_is_up(const struct app *app)
 	return ready;
 }
 
+static unsigned ready_replicas(const struct app *app)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		n += app->masters[i].state == MASTER_READY;
+	return n;
+}
+
 static bool app_has_failed(const struct app *app, const char **why)
 {
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
@@ -282,7 +292,7 @@ static void from_masters(struct supervisor *s)
 		}
 		if (!app_is_up(app))
 			return;
-		news.count += app->config.replicas;
+		news.count += ready_replicas(app);
 	}
 	s->boot = BOOT_DONE;
 	news.ms = (uint32_t)(clock_ms() - s->started_ms);

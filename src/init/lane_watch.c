@@ -187,6 +187,7 @@ static void start_drain(struct lane_watch *watch)
 		question.keep[question.keep_count++] = app->lanes[i].fds[watch->lane];
 	}
 	watch->seen = (struct drain_answer){ 0 };
+	watch->late = 0;
 	if (watch->drain_set == 0)
 		watch->drain_since_ms = clock_ms();
 	watch->drain_set = drain_set(watch);

@@ -14,7 +14,11 @@
 #include "util/clock.h"
 
 enum {
-	QUIT_MS = 2000, /* an idle FPM leaves in 10 ms */
+	/* An idle FPM leaves in 10 ms, but one that has accepted a connection without a byte on it
+	 * waits 5 s for that (fastcgi.c), and answers what comes. */
+	QUIT_MS = 6000,
+	LATE_QUIT_MS = 2000,    /* one that has had its drain_timeout already */
+	STOP_RESERVE_MS = 2000, /* of stop_timeout, for what follows the drain */
 	TERM_MS = 1000,
 	FORCED_MS = 100,       /* what a forced drain leaves to SIGQUIT */
 	STRAY_MS = 5000,       /* workers whose master died finish their request */
@@ -191,13 +195,13 @@ static void say_late(struct master *master, enum master_event event)
 static void quit(struct master *master, enum master_state before, enum master_event event)
 {
 	/* Where masters share a lane a stop cannot wait for idleness, so FPM's own has to. */
-	uint64_t grace = before == MASTER_READY && master->group != GROUP_CANDIDATE
-	                         ? drain_ms(master)
-	                         : QUIT_MS;
+	bool has_visitors = master->group != GROUP_CANDIDATE || !master->app->steered;
+	uint64_t grace = event == EVENT_DEADLINE                  ? LATE_QUIT_MS
+	                 : before == MASTER_READY && has_visitors ? drain_ms(master)
+	                                                          : QUIT_MS;
 
 	if (master->app->force)
 		grace = FORCED_MS;
-
 	if (before == MASTER_DRAINING)
 		say_late(master, event);
 	signal_master(master, SIGQUIT);
@@ -241,7 +245,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		settle(master, master->state);
 		break;
 	case ACTION_WATCH:
-		arm(master, limited(master, drain_ms(master), QUIT_MS + TERM_MS));
+		arm(master, limited(master, drain_ms(master), STOP_RESERVE_MS));
 		break;
 	case ACTION_QUIT:
 		quit(master, before, event);
@@ -437,6 +441,11 @@ bool strays_left(const struct supervisor *supervisor)
 	return false;
 }
 
+static bool is_leaving(const struct master *master)
+{
+	return master->state == MASTER_QUITTING || master->state == MASTER_TERMINATING;
+}
+
 bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *info)
 {
 	struct master *master = find_pid(supervisor, pid);
@@ -447,7 +456,9 @@ bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *in
 	master->child.pid = 0;
 	launch_forget_config(master);
 	launch_remove_private(master);
-	adopt_stray(supervisor, pid);
+	/* After an orderly end what is left in its group are jobs that PHP started, not workers. */
+	if (!is_leaving(master) || supervisor->stop != STOP_NONE)
+		adopt_stray(supervisor, pid);
 	master_deliver(master, EVENT_EXIT);
 	return true;
 }

@@ -108,6 +108,7 @@ static void build(struct app *app, unsigned count)
 {
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	if (prepare_lanes(app) < 0) {
+		text_copy_cut(app->why, sizeof(app->why), "cannot open the sockets to build on");
 		rollout_cutover_failed(&app->rollout);
 		return;
 	}
@@ -235,7 +236,7 @@ static void finish(struct app *app, enum roll_outcome outcome)
 		app->force = false;
 	app->rolls_ended = app->rolls_begun;
 	if (outcome == ROLL_DONE)
-		sessions_ask(app); /* the settings may have changed */
+		sessions_ask_anew(app); /* the settings may have changed */
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		answer_client(app, &app->supervisor->server.clients[i], outcome == ROLL_DONE);
 }

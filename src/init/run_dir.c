@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "config/run_dirs.h"
@@ -22,6 +23,9 @@ static int open_at(struct supervisor *s, const char *path)
 	_cleanup_close_ int run_fd = make_dir_at(AT_FDCWD, path, 0711);
 	if (run_fd < 0)
 		return run_fd;
+	/* Held as long as we live; nothing here may be touched while another twinit runs. */
+	if (flock(run_fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
 	_cleanup_close_ int private_fd = make_private(run_fd);
 	if (private_fd < 0)
 		return private_fd;
@@ -47,6 +51,14 @@ int run_dir_open(struct supervisor *supervisor)
 
 	if (r >= 0)
 		return 0;
+	if (r == -EWOULDBLOCK) {
+		log_write(
+			LOG_ERROR,
+			"a twinit runs already in %s; see `twinit help` for how to talk to it, or "
+			"set another run_dir",
+			config->run_dir);
+		return r;
+	}
 	if (!config->run_dir_set)
 		for (size_t i = 0; run_dirs[i]; i++)
 			if (open_at(supervisor, run_dirs[i]) >= 0) {

@@ -149,6 +149,14 @@ void sessions_ask(struct app *app)
 	}
 }
 
+void sessions_ask_anew(struct app *app)
+{
+	if (verify_of(app) == VERIFY_OFF)
+		return;
+	helper_stop(&app->stores);
+	sessions_ask(app);
+}
+
 static void on_due(struct deadline *deadline)
 {
 	sessions_ask(container_of(deadline, struct app, stores_next));

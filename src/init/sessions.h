@@ -3,8 +3,11 @@
 
 #include "init/state.h"
 
-/* Ask the store of @app now, unless it is being asked.  @patience_ms is one address's time. */
+/* Ask the store of @app now, unless it is being asked. */
 void sessions_ask(struct app *app);
+
+/* Ask again, with other settings than before; does nothing with verify = off. */
+void sessions_ask_anew(struct app *app);
 
 /*
  * Start @helper with the question about the stores in @sources, a memfd of struct session_source;

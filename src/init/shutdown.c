@@ -78,6 +78,15 @@ static void cut(struct supervisor *s)
 	}
 }
 
+/* It comes out of stop_timeout, most of which the drain must have. */
+static uint32_t quiet_ms(const struct supervisor *s)
+{
+	uint32_t quiet = longest(s, offsetof(struct app_config, quiet_ms));
+	uint32_t most = longest(s, offsetof(struct app_config, stop_timeout_ms)) / 4;
+
+	return quiet < most ? quiet : most;
+}
+
 static void begin(struct supervisor *s, int exit_status)
 {
 	uint32_t limit = longest(s, offsetof(struct app_config, stop_timeout_ms));
@@ -107,8 +116,7 @@ void shutdown_begin(struct supervisor *supervisor, int exit_status, bool drain)
 	}
 	begin(s, exit_status);
 	if (drain && s->boot == BOOT_DONE)
-		deadline_arm(&s->loop, &s->stop_next,
-		             longest(s, offsetof(struct app_config, quiet_ms)));
+		deadline_arm(&s->loop, &s->stop_next, quiet_ms(s));
 	else
 		cut(s);
 }

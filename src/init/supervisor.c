@@ -91,17 +91,26 @@ static void roll_all(struct supervisor *s)
 		roll_request(&s->apps[i]);
 }
 
+static bool is_roll_signal(int number)
+{
+	return number == SIGHUP || number == SIGUSR1 || number == SIGUSR2;
+}
+
 /* A worker may be able to signal us, where it runs as our user; it has nothing to say. */
 static bool from_below(struct supervisor *s, const struct signalfd_siginfo *info)
 {
-	/* One that runs as our user and is gone already may have been a worker's. */
-	bool if_gone = info->ssi_uid == geteuid() && info->ssi_uid != 0;
+	/* One that runs as our user and is gone already may have been a worker's.  A roll does no
+	 * harm, so only what stops is refused. */
+	bool if_gone = info->ssi_uid == geteuid() && info->ssi_uid != 0 &&
+	               !is_roll_signal((int)info->ssi_signo);
 
 	if (info->ssi_code > 0 || info->ssi_pid == 0 ||
 	    !is_below_master(s, (pid_t)info->ssi_pid, if_gone))
 		return false;
-	log_write(LOG_WARNING, "process %u below an FPM master sent %s, ignoring it", info->ssi_pid,
-	          strsignal((int)info->ssi_signo));
+	log_write(LOG_WARNING,
+	          "ignoring '%s' from process %u, which is PHP's, or is gone already and may have "
+	          "been",
+	          strsignal((int)info->ssi_signo), info->ssi_pid);
 	return true;
 }
 
@@ -115,7 +124,7 @@ static void take_signal(struct supervisor *s, const struct signalfd_siginfo *inf
 		return;
 	} else if (number == SIGHUP && info->ssi_code == SI_KERNEL) {
 		shutdown_begin(s, EXIT_STOPPED, true); /* the terminal was closed */
-	} else if (number == SIGHUP || number == SIGUSR1 || number == SIGUSR2) {
+	} else if (is_roll_signal(number)) {
 		roll_all(s);
 	} else if (number == SIGTERM || number == SIGQUIT) {
 		shutdown_begin(s, EXIT_STOPPED, true);
@@ -245,6 +254,9 @@ static int open_server(struct supervisor *s)
 static int prepare(struct supervisor *s)
 {
 	int r = open_standard_fds();
+
+	/* Where PHP runs as our user it could otherwise write to our memory by /proc/1/mem. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 
 	log_open();
 	s->inheritance.umask = umask(077);

@@ -62,11 +62,8 @@ static int tcp_bind(const struct address *address, bool shared, int *fd)
 static int tcp_find_stranger(const struct address *address)
 {
 	_cleanup_close_ int fd = FD_NONE;
-	int r = tcp_bind(address, false, &fd);
 
-	if (r < 0)
-		return r;
-	return listen(fd, 1) < 0 ? -errno : 0;
+	return tcp_bind(address, false, &fd);
 }
 
 static int tcp_open_lane(struct lanes *lanes, unsigned lane)
@@ -185,7 +182,7 @@ static void unix_unpublish(struct lanes *lanes)
 		(void)unlink(address_path(&lanes->address));
 	lanes->published = false;
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
-		if (unix_temporary(&lanes->address, lane, &un) >= 0)
+		if (lanes->fds[lane] >= 0 && unix_temporary(&lanes->address, lane, &un) >= 0)
 			(void)unlink(un.sun_path);
 }
 

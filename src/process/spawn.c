@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,6 +76,10 @@ static int drop_capabilities(const struct spawn *spawn)
 static int no_new_privileges(const struct spawn *spawn)
 {
 	(void)spawn;
+	/* Where we are not PID 1 and get killed, masters must not keep the port.  After the change
+	 * of user id, which clears it (prctl(2)). */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+		return -errno;
 	return caps_no_new_privileges();
 }
 

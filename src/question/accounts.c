@@ -8,9 +8,11 @@
 #include "question/reading.h"
 #include "util/cleanup.h"
 
+/* An id that can be one: the highest number means "leave it as it is" to setresuid(2). */
 static bool is_number(const char *text)
 {
-	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+	return *text != '\0' && text[strspn(text, "0123456789")] == '\0' &&
+	       strtoull(text, NULL, 10) < UINT32_MAX;
 }
 
 static int unknown(struct reading *r, const char *pool, const char *what, const char *name)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,18 +14,30 @@
 #include "util/fs.h"
 #include "util/text.h"
 
-static int enter(enum pin pin)
+/*
+ * Root without CAP_SYS_ADMIN makes the namespace as the pool's user, whom we do not know yet.  The
+ * owner of the release will do to try, or anybody where that is root.
+ */
+static struct identity somebody(const char *release)
 {
-	/* Root without CAP_SYS_ADMIN makes the namespace as the pool's user; any will do to try. */
-	const struct identity somebody = { .uid = 65534, .gid = 65534 };
+	struct stat st;
+
+	if (release[0] == '\0' || stat(release, &st) < 0 || st.st_uid == 0)
+		return (struct identity){ .uid = 65534, .gid = 65534 };
+	return (struct identity){ .uid = st.st_uid, .gid = st.st_gid };
+}
+
+static int enter(const char *release, enum pin pin)
+{
+	const struct identity as = somebody(release);
 	int r = 0;
 
 	if (pin == PIN_MOUNT)
 		return caps_have_sys_admin() ? namespace_enter() : -EPERM;
 	if (geteuid() == 0) {
-		r = identity_take_groups(&somebody);
+		r = identity_take_groups(&as);
 		if (r >= 0)
-			r = identity_take_user(&somebody);
+			r = identity_take_user(&as);
 	}
 	return r < 0 ? r : namespace_enter_as_user();
 }
@@ -33,7 +46,7 @@ static int enter(enum pin pin)
 NORETURN static void try_here(const struct isolation_query *query, const char *release,
                               enum pin pin)
 {
-	int r = enter(pin);
+	int r = enter(release, pin);
 
 	if (r >= 0 && query->link[0] != '\0')
 		r = pin_tree(query->link, release, false);

@@ -15,6 +15,7 @@ struct reading {
 	struct settings_answer *answer;
 	struct text why; /* one sentence into answer->why */
 	struct release release;
+	uint64_t random;               /* part of names that must not be guessed */
 	char config[CONFIG_PATH_SIZE]; /* the operator's main FPM configuration */
 	char *info;                    /* php-fpm -i */
 	struct fpm_dump dump;          /* php-fpm -tt */

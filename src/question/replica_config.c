@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +12,8 @@
 #include "question/reading.h"
 #include "session/store.h"
 #include "util/cleanup.h"
+
+enum { CONTROL_SLACK_MS = 30000 };
 
 static int read_source(struct reading *r, const struct fpm_pool *pool,
                        struct session_source *source)
@@ -191,7 +194,9 @@ static int write_replica(struct reading *r, struct overlay *overlay, unsigned in
 	char pid_file[CONFIG_PATH_SIZE + NAME_SIZE + 64];
 	struct text path = TEXT(pid_file);
 
-	text_add(&path, "%s/pid/%s-%u-%u", q->run_dir, q->app->name, q->generation, index);
+	/* Other users' PHP may make files there too, so it must not be able to guess the name. */
+	text_add(&path, "%s/pid/%s-%u-%u-%016" PRIx64, q->run_dir, q->app->name, q->generation,
+	         index, r->random);
 	overlay->shares = &shares;
 	overlay->pid_file = pid_file;
 	return write_overlay(r, overlay, q->overlays[index]);
@@ -210,7 +215,8 @@ int replica_config_write(struct reading *r)
 		.fpm_config = r->config,
 		.error_log = "/proc/self/fd/2",
 		.as_pool_user = true,
-		.process_control_timeout_ms = q->app->drain_timeout_ms,
+		/* Longer than we wait for it ourselves, so that only we decide when to be rude. */
+		.process_control_timeout_ms = q->app->drain_timeout_ms + CONTROL_SLACK_MS,
 		.listen = listen,
 		.pin = q->pin == PIN_PATH ? &pin : NULL,
 	};

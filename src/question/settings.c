@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "question/program.h"
 #include "question/reading.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 void settings_prepend_name(const char *app, unsigned generation, const char *pool, char *to,
                            size_t size)
@@ -244,6 +246,8 @@ void settings_run(const void *query, int answer_fd)
 	/* Or a static program would load the image's libc for the image's nsswitch.conf. */
 	(void)__nss_configure_lookup("hosts", "files dns");
 	release_none(&reading.release);
+	if (getrandom(&reading.random, sizeof(reading.random), 0) < 0)
+		reading.random = clock_us();
 	answer.ok = true;
 	for (size_t i = 0; answer.ok && i < ARRAY_SIZE(steps); i++)
 		answer.ok = steps[i](&reading) >= 0;
@@ -269,6 +273,9 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 		return true;
 	if (settings->pool_count < 1 || settings->pool_count > POOLS_MAX ||
 	    answer->identity.group_count > IDENTITY_GROUPS_MAX)
+		return false;
+	/* No PHP runs as root, whatever somebody made the helper believe. */
+	if (answer->identity.uid == 0 || answer->identity.uid == (uid_t)-1)
 		return false;
 	for (unsigned i = 0; i < settings->pool_count; i++) {
 		struct fpm_pool *pool = &settings->pools[i];

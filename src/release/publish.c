@@ -1,9 +1,11 @@
 #include "release/publish.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "release/release.h"
@@ -12,7 +14,11 @@
 static int replace_link(const char *path, const char *target)
 {
 	char temporary[PATH_MAX];
-	int n = snprintf(temporary, sizeof(temporary), "%s.twinit-%d", path, getpid());
+	uint64_t random = 0;
+
+	/* Tasks on one volume are all pid 1 or so. */
+	(void)!getrandom(&random, sizeof(random), 0);
+	int n = snprintf(temporary, sizeof(temporary), "%s.%016" PRIx64, path, random);
 
 	if (n < 0 || (size_t)n >= sizeof(temporary))
 		return -ENAMETOOLONG;

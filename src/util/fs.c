@@ -48,6 +48,8 @@ ssize_t read_file(const char *path, char *to, size_t size)
 
 int make_dir_at(int dir_fd, const char *name, mode_t mode)
 {
+	struct stat st;
+
 	if (mkdirat(dir_fd, name, mode) < 0 && errno != EEXIST)
 		return -errno;
 
@@ -55,6 +57,11 @@ int make_dir_at(int dir_fd, const char *name, mode_t mode)
 		openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* Whoever owns it could exchange what we put there. */
+	if (st.st_uid != geteuid())
+		return -EPERM;
 	if (fchmod(fd, mode) < 0)
 		return -errno;
 	return TAKE_FD(fd);

@@ -18,7 +18,7 @@ MUST_CHECK ssize_t read_file(const char *path, char *to, size_t size);
 /*
  * Make the directory @name below @dir_fd, or take the one that is there, and give it @mode.
  * Returns a descriptor of it (O_RDONLY, close-on-exec), -ENOTDIR when something else has the name
- * (a symlink too), or -errno.
+ * (a symlink too), -EPERM when it is somebody else's, or -errno.
  */
 MUST_CHECK int make_dir_at(int dir_fd, const char *name, mode_t mode);
 
