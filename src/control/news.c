@@ -91,6 +91,12 @@ static void rescue(const struct news *n, struct text *line)
 	         (char)('A' + n->lane));
 }
 
+static void rescued(const struct news *n, struct text *line)
+{
+	text_add(line, "what waited on lane %c is served after ", (char)('A' + n->lane));
+	add_time(line, n->ms);
+}
+
 static void roll_done(const struct news *n, struct text *line)
 {
 	text_add(line, "release %s is active on ", n->release);
@@ -155,6 +161,7 @@ static const struct {
 	[NEWS_DRAIN_LATE] = { "drain-late", LOG_WARNING, drain_late },
 	[NEWS_DRAINED] = { "drained", LOG_INFO, drained },
 	[NEWS_RESCUE] = { "rescue", LOG_INFO, rescue },
+	[NEWS_RESCUED] = { "rescued", LOG_INFO, rescued },
 	[NEWS_ROLL_DONE] = { "roll-done", LOG_INFO, roll_done },
 	[NEWS_ROLL_REFUSED] = { "roll-refused", LOG_ERROR, roll_refused },
 	[NEWS_ROLL_FAILED] = { "roll-failed", LOG_ERROR, roll_failed },

@@ -22,7 +22,8 @@ enum news_kind {
 	NEWS_DRAINING,         /* release, count: requests in flight */
 	NEWS_DRAIN_LATE,       /* release, count, text: who holds it up */
 	NEWS_DRAINED,          /* release, ms */
-	NEWS_RESCUE,           /* lane: a connection waits on an abandoned lane */
+	NEWS_RESCUE,           /* lane: a connection waits there and nobody takes it */
+	NEWS_RESCUED,          /* lane, ms */
 	NEWS_ROLL_DONE,        /* release, count: replicas, ms, cut */
 	NEWS_ROLL_REFUSED,     /* text */
 	NEWS_ROLL_FAILED,      /* text; release: what serves on */

@@ -83,19 +83,29 @@ static bool is_draining(const struct master *master, unsigned lane)
 	return master->state == MASTER_DRAINING && master->lane == lane;
 }
 
-static const char *release_of_lane(const struct lane_watch *watch)
+/* Who drains on the lane and is no rescue master, or NULL. */
+static const struct master *retired_on(const struct lane_watch *watch)
 {
 	for (size_t i = 0; i < MASTERS_MAX; i++)
-		if (is_draining(&watch->app->masters[i], watch->lane))
-			return watch->app->masters[i].generation->release.name;
-	return "";
+		if (is_draining(&watch->app->masters[i], watch->lane) &&
+		    !watch->app->masters[i].rescue)
+			return &watch->app->masters[i];
+	return NULL;
 }
 
 static void tell(struct lane_watch *watch, enum news_kind kind)
 {
+	const struct master *retired = retired_on(watch);
 	struct news news = news_of(watch->app, kind);
 
-	text_copy_cut(news.release, sizeof(news.release), release_of_lane(watch));
+	if (!retired && kind != NEWS_DRAINED)
+		return;
+	if (retired)
+		text_copy_cut(news.release, sizeof(news.release),
+		              retired->generation->release.name);
+	else
+		news.kind = NEWS_RESCUED;
+	news.lane = watch->lane;
 	news.count = watch->seen.busy;
 	news.ms = (uint32_t)(clock_ms() - watch->drain_since_ms);
 	report(watch->app->supervisor, &news);
