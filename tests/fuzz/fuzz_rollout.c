@@ -1,0 +1,485 @@
+/*
+ * Arbitrary events for the masters of one app under a rollout.  Orders are carried out as
+ * src/init/roll.c does; the promises of rollout.h must hold throughout, and once the world behaves
+ * every roll must end.
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "listen/lane.h"
+#include "rollout/lifecycle.h"
+#include "rollout/rollout.h"
+
+enum { PLACES = 2 * REPLICAS_MAX + LANE_COUNT }; /* MASTERS_MAX of init/state.h */
+
+struct master {
+	enum master_state state;
+	enum group group;
+	bool rescue;
+	unsigned number;
+	unsigned lane;
+};
+
+struct world {
+	unsigned replicas;
+	unsigned surge;
+	bool steered;
+	struct master masters[PLACES];
+	unsigned lane;           /* the active one */
+	bool queued[LANE_COUNT]; /* a connection waits there */
+	struct rollout rollout;
+	enum answer preflight;
+	bool lane_limit, lane_late; /* armed; over */
+	bool spawn_fails, steer_fails, prepare_fails;
+	bool stopping;
+
+	/* What the promises are about. */
+	bool asked;                /* since the last roll began */
+	bool rolling;              /* begun, not finished */
+	enum roll_outcome outcome; /* of the last roll */
+	bool touched;              /* a master was started or stopped by the roll at hand */
+	unsigned cutovers;         /* of the roll at hand */
+};
+
+/* --- masters --- */
+
+static unsigned count(const struct world *w, enum group group)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < PLACES; i++)
+		n += w->masters[i].state != MASTER_GONE && !w->masters[i].rescue &&
+		     w->masters[i].group == group;
+	return n;
+}
+
+static unsigned count_state(const struct world *w, enum group group, enum master_state state)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < PLACES; i++)
+		n += w->masters[i].state == state && !w->masters[i].rescue &&
+		     w->masters[i].group == group;
+	return n;
+}
+
+static void deliver(struct world *w, struct master *master, enum master_event event)
+{
+	struct transition t = lifecycle_next(master->state, event);
+
+	if (t.action == ACTION_NONE)
+		return;
+	/* A process that cannot be made is an exit; it is never signalled. */
+	assert(t.action != ACTION_QUIT || master->state != MASTER_BACKOFF);
+	master->state = t.next;
+	if (t.action == ACTION_SPAWN && w->spawn_fails)
+		deliver(w, master, EVENT_EXIT);
+}
+
+static struct master *find(struct world *w, enum group group, unsigned number)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		struct master *master = &w->masters[i];
+
+		if (master->state != MASTER_GONE && master->group == group &&
+		    master->number == number && !master->rescue)
+			return master;
+	}
+	return NULL;
+}
+
+static void start(struct world *w, enum group group, unsigned lane, unsigned number, bool rescue)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		struct master *master = &w->masters[i];
+
+		if (master->state != MASTER_GONE)
+			continue;
+		*master = (struct master){
+			.group = group, .lane = lane, .number = number, .rescue = rescue
+		};
+		deliver(w, master, EVENT_START);
+		return;
+	}
+	assert(!"there is a place for every master");
+}
+
+static unsigned idle_lane(const struct world *w)
+{
+	return w->steered ? (w->lane + 1) % LANE_COUNT : w->lane;
+}
+
+static bool has_master(const struct world *w, unsigned lane)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state != MASTER_GONE && w->masters[i].lane == lane)
+			return true;
+	return false;
+}
+
+static bool lane_empty(const struct world *w, unsigned lane)
+{
+	return !has_master(w, lane) && !w->queued[lane];
+}
+
+/* A connection on a lane without masters gets one; a rescue master that is ready drains. */
+static void watch_lanes(struct world *w)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].rescue && w->masters[i].state == MASTER_READY)
+			deliver(w, &w->masters[i], EVENT_DRAIN);
+	for (unsigned lane = 0; w->steered && lane < LANE_COUNT; lane++)
+		if (w->queued[lane] && !has_master(w, lane) && (lane != w->lane || w->stopping))
+			start(w, GROUP_OLD, lane, 1, true);
+}
+
+/* --- orders --- */
+
+/* A rollout never stops or drains what serves, but for the one that surge = 0 gives up. */
+static void end_by_order(struct world *w, struct master *master, enum master_event event)
+{
+	if (master->group == GROUP_ACTIVE) {
+		assert(w->rollout.phase == ROLL_ROOM && w->surge == 0);
+		assert(master->state == MASTER_READY);
+		assert(count_state(w, GROUP_ACTIVE, MASTER_READY) >= 2);
+	}
+	deliver(w, master, event);
+}
+
+static void begin(struct world *w)
+{
+	assert(w->asked && !w->rolling && !w->stopping);
+	w->asked = false;
+	w->rolling = true;
+	w->touched = false;
+	w->cutovers = 0;
+	w->preflight = ANSWER_PENDING;
+}
+
+static void make_room(struct world *w)
+{
+	w->touched = true;
+	for (unsigned number = w->replicas; number > 0; number--) {
+		struct master *master = find(w, GROUP_ACTIVE, number);
+
+		if (master && master->state == MASTER_READY) {
+			end_by_order(w, master, EVENT_STOP);
+			return;
+		}
+	}
+	assert(!"an order to make room finds a master that is ready");
+}
+
+static void build(struct world *w, unsigned wanted)
+{
+	assert(count(w, GROUP_CANDIDATE) == 0 && count(w, GROUP_OLD) == 0);
+	assert(wanted == rollout_build_count(w->replicas, w->surge));
+	assert(!w->steered || lane_empty(w, idle_lane(w)));
+	w->lane_limit = false;
+	w->touched = true;
+	if (w->prepare_fails) {
+		rollout_cutover_failed(&w->rollout);
+		return;
+	}
+	for (unsigned number = 1; number <= wanted; number++)
+		start(w, GROUP_CANDIDATE, idle_lane(w), number, false);
+}
+
+static void cut_over(struct world *w)
+{
+	assert(count_state(w, GROUP_CANDIDATE, MASTER_READY) == count(w, GROUP_CANDIDATE));
+	assert(count(w, GROUP_CANDIDATE) == rollout_build_count(w->replicas, w->surge));
+	if (w->steer_fails) {
+		rollout_cutover_failed(&w->rollout);
+		return;
+	}
+	w->cutovers++;
+	w->lane = idle_lane(w);
+	for (size_t i = 0; i < PLACES; i++) {
+		struct master *master = &w->masters[i];
+
+		if (master->state == MASTER_GONE || master->rescue)
+			continue;
+		if (master->group == GROUP_ACTIVE) {
+			master->group = GROUP_OLD;
+			end_by_order(w, master, w->steered ? EVENT_DRAIN : EVENT_STOP);
+		} else if (master->group == GROUP_CANDIDATE) {
+			master->group = GROUP_ACTIVE;
+		}
+	}
+}
+
+static void fill(struct world *w)
+{
+	for (unsigned number = 1; number <= w->replicas; number++)
+		if (!find(w, GROUP_ACTIVE, number))
+			start(w, GROUP_ACTIVE, w->lane, number, false);
+}
+
+static void abandon(struct world *w)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state != MASTER_GONE && w->masters[i].group == GROUP_CANDIDATE)
+			end_by_order(w, &w->masters[i], EVENT_STOP);
+}
+
+static void finish(struct world *w, enum roll_outcome outcome)
+{
+	assert(w->rolling);
+	w->rolling = false;
+	w->lane_limit = false;
+	w->outcome = outcome;
+	assert(outcome != ROLL_NONE);
+	assert(outcome != ROLL_REFUSED || !w->touched);
+	assert(w->cutovers == (outcome == ROLL_DONE));
+	assert(outcome == ROLL_REFUSED || count_state(w, GROUP_ACTIVE, MASTER_STARTING) == 0);
+	assert(count(w, GROUP_CANDIDATE) == 0 && count(w, GROUP_OLD) == 0);
+}
+
+static void carry_out(struct world *w, struct order order)
+{
+	switch (order.kind) {
+	case ORDER_PREFLIGHT:
+		begin(w);
+		break;
+	case ORDER_CLEAR:
+		assert(w->preflight == ANSWER_YES);
+		w->lane_late = false;
+		w->lane_limit = true;
+		break;
+	case ORDER_ROOM:
+		make_room(w);
+		break;
+	case ORDER_BUILD:
+		build(w, order.count);
+		break;
+	case ORDER_CUTOVER:
+		cut_over(w);
+		break;
+	case ORDER_FILL:
+		fill(w);
+		break;
+	case ORDER_ABANDON:
+		abandon(w);
+		break;
+	case ORDER_FINISH:
+		finish(w, order.outcome);
+		break;
+	case ORDER_NONE:
+		break;
+	}
+}
+
+/* --- promises about what there is, whatever was ordered --- */
+
+static void check(struct world *w)
+{
+	unsigned overlap = w->surge > 0 ? w->surge : 1;
+	unsigned all = count(w, GROUP_ACTIVE) + count(w, GROUP_CANDIDATE) + count(w, GROUP_OLD);
+
+	assert(all <= w->replicas + overlap);
+	assert(count(w, GROUP_ACTIVE) <= w->replicas);
+	for (unsigned group = 0; group < GROUP_COUNT; group++)
+		for (size_t i = 0; i < PLACES; i++) {
+			struct master *master = &w->masters[i];
+
+			if (master->state == MASTER_GONE || master->rescue ||
+			    master->group != group)
+				continue;
+			assert(master->number >= 1 && master->number <= w->replicas);
+			assert(find(w, group, master->number) == master); /* none is there twice */
+			/* Outside a lane of their own candidates would have visitors. */
+			if (group == GROUP_CANDIDATE && w->steered)
+				assert(master->lane != w->lane);
+			if (group == GROUP_ACTIVE)
+				assert(master->lane == w->lane);
+		}
+	/* Outside of a roll every replica is there, or on its way back. */
+	if (!w->rolling && !w->stopping)
+		assert(count(w, GROUP_ACTIVE) == w->replicas);
+}
+
+static struct roll_view view_of(const struct world *w)
+{
+	struct roll_view view = {
+		.replicas = w->replicas,
+		.surge = w->surge,
+		.preflight = w->preflight,
+		.lane_empty = !w->steered || lane_empty(w, idle_lane(w)) ? ANSWER_YES
+		              : w->lane_late                             ? ANSWER_NO
+		                                                         : ANSWER_PENDING,
+	};
+
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state != MASTER_GONE && !w->masters[i].rescue)
+			view.masters[w->masters[i].group][w->masters[i].state]++;
+	return view;
+}
+
+static void advance(struct world *w)
+{
+	struct order order;
+
+	for (unsigned orders = 0;; orders++) {
+		struct roll_view view = view_of(w);
+
+		order = rollout_next(&w->rollout, &view);
+		if (order.kind == ORDER_NONE)
+			break;
+		/* A roll that ends at once may be followed by a remembered one, and no more. */
+		assert(orders < 2 * 8);
+		carry_out(w, order);
+		check(w);
+	}
+	/* A candidate that failed is not waited for. */
+	if (w->rollout.phase == ROLL_BUILD)
+		assert(count_state(w, GROUP_CANDIDATE, MASTER_STARTING) +
+		               count_state(w, GROUP_CANDIDATE, MASTER_READY) ==
+		       rollout_build_count(w->replicas, w->surge));
+	watch_lanes(w);
+	check(w);
+}
+
+/* --- what may happen --- */
+
+static void request(struct world *w)
+{
+	if (w->stopping)
+		return;
+	rollout_request(&w->rollout);
+	w->asked = true;
+}
+
+/* As shutdown_begin() and on_quiet_over() do. */
+static void stop(struct world *w, enum master_event event)
+{
+	rollout_cancel(&w->rollout);
+	w->stopping = true;
+	w->asked = w->rolling = false;
+	for (size_t i = 0; i < PLACES; i++) {
+		if (w->masters[i].state != MASTER_GONE && w->masters[i].group == GROUP_CANDIDATE)
+			deliver(w, &w->masters[i], EVENT_STOP);
+		deliver(w, &w->masters[i], event);
+	}
+}
+
+static void happen(struct world *w, uint8_t what, uint8_t with)
+{
+	/* Starts, drains and stops are orders; these the world says. */
+	static const enum master_event events[] = { EVENT_READY, EVENT_IDLE, EVENT_EXIT,
+		                                    EVENT_DEADLINE };
+
+	switch (what % 12) {
+	case 0:
+		request(w);
+		break;
+	case 1:
+		if (w->preflight == ANSWER_PENDING)
+			w->preflight = with & 1 ? ANSWER_YES : ANSWER_NO;
+		break;
+	case 2:
+		w->queued[with % LANE_COUNT] = with & 0x80;
+		break;
+	case 3:
+		w->lane_late = w->lane_late || w->lane_limit;
+		break;
+	case 4:
+		w->spawn_fails = with & 1;
+		w->steer_fails = with & 2;
+		w->prepare_fails = with & 4;
+		break;
+	case 5:
+		if (with == 0xff) /* seldom: nothing is interesting after it */
+			stop(w, EVENT_DRAIN);
+		else if (with == 0xfe)
+			stop(w, EVENT_STOP);
+		break;
+	default:
+		deliver(w, &w->masters[what / 12 % PLACES], events[with % 4]);
+		break;
+	}
+}
+
+/* What a master does next when all is well. */
+static enum master_event good_event(enum master_state state)
+{
+	switch (state) {
+	case MASTER_STARTING:
+		return EVENT_READY;
+	case MASTER_DRAINING:
+		return EVENT_IDLE;
+	case MASTER_BACKOFF:
+		return EVENT_DEADLINE;
+	case MASTER_ABORTING:
+	case MASTER_QUITTING:
+	case MASTER_TERMINATING:
+	case MASTER_KILLING:
+		return EVENT_EXIT;
+	case MASTER_GONE:
+	case MASTER_READY:
+	case MASTER_STATE_COUNT:
+		break;
+	}
+	return EVENT_IDLE; /* means nothing to the ready and the gone */
+}
+
+static void behave(struct world *w)
+{
+	w->spawn_fails = w->steer_fails = w->prepare_fails = false;
+	if (w->preflight == ANSWER_PENDING)
+		w->preflight = ANSWER_YES;
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+		if (has_master(w, lane))
+			w->queued[lane] = false;
+	for (size_t i = 0; i < PLACES; i++)
+		deliver(w, &w->masters[i], good_event(w->masters[i].state));
+	advance(w);
+}
+
+/* Once the world behaves every roll ends, the remembered one too. */
+static void end_well(struct world *w)
+{
+	for (int turn = 0; turn < 50; turn++)
+		behave(w);
+	assert(w->rollout.phase == ROLL_IDLE && !w->rolling && !w->asked);
+	assert(count(w, GROUP_CANDIDATE) == 0 && count(w, GROUP_OLD) == 0);
+	if (w->stopping)
+		assert(count(w, GROUP_ACTIVE) == 0);
+	else
+		assert(count_state(w, GROUP_ACTIVE, MASTER_READY) == w->replicas);
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+		if (w->steered && (lane != w->lane || w->stopping))
+			assert(lane_empty(w, lane));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct world w = { .preflight = ANSWER_NO };
+
+	if (size < 1)
+		return 0;
+	w.replicas = 1 + data[0] % REPLICAS_MAX;
+	w.surge = data[0] / REPLICAS_MAX % (w.replicas + 1);
+	w.steered = data[0] < 192;
+	fill(&w);
+	for (size_t i = 1; i + 1 < size; i += 2) {
+		happen(&w, data[i], data[i + 1]);
+		/* More than one thing may happen within one turn of the loop. */
+		if (!(data[i + 1] & 0x40))
+			advance(&w);
+	}
+
+	end_well(&w);
+	if (w.stopping)
+		return 0;
+	/* Whatever happened before: the next roll succeeds. */
+	request(&w);
+	end_well(&w);
+	assert(w.outcome == ROLL_DONE);
+	return 0;
+}

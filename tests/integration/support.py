@@ -1,0 +1,238 @@
+"""What the integration tests share: stacks, waiting for events, and looking at processes.
+
+A Site is the sample stack of tools/stack.py in a folder of its own with free ports, plus app/check.php and
+app/visit.php in every release. Sites that run are in `running`, so that a failing test can show their logs.
+"""
+
+import atexit
+import functools
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections import namedtuple
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "tools"))
+import stack  # noqa: E402 (found by the line above)
+from stack import HOST, StackError, children, free_ports, title  # noqa: E402, F401 (for the tests)
+
+APP = Path(__file__).resolve().parent / "app"
+SECONDS = 30  # for what takes milliseconds: a deadline, not a measurement
+QUICK_STOP = {"TWINIT_APP_QUIET": "100ms"}
+
+VARIANTS = {
+    "namespace": {"env": {"TWINIT_ISOLATION": "namespace", **QUICK_STOP}},
+    "path": {"env": {"TWINIT_ISOLATION": "path", "TWINIT_APP_DOCROOT": "public", **QUICK_STOP}},
+    "unix": {"env": {"TWINIT_ISOLATION": "namespace", **QUICK_STOP}, "unix": True},
+}
+
+running = []
+
+
+# Waiting.
+
+def wait_until(what, seconds, look, good=bool):
+    """Looks again and again until good(seen), and returns what was seen; fails with what was seen last."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if good(seen):
+            return seen
+        if time.monotonic() > deadline:
+            raise AssertionError("expected within %g s: %s; last seen: %r" % (seconds, what, seen))
+        time.sleep(0.01)
+
+
+# Processes. A pid alone may have become somebody else's.
+
+Process = namedtuple("Process", "pid started")
+
+
+def stat_of(pid):
+    """The fields of /proc/PID/stat after the name, [] when there is no such process."""
+    try:
+        return Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def process(pid):
+    """Which process has this pid now; None when there is none."""
+    fields = stat_of(pid)
+    return Process(pid, fields[19]) if fields else None
+
+
+def processes(pids):
+    """The processes that have these pids now."""
+    return {found for found in map(process, pids) if found}
+
+
+def still_there(those):
+    """Those of the processes that have not gone; zombies are still there."""
+    return {one for one in those if process(one.pid) == one}
+
+
+def is_zombie(pid):
+    """Dead and not reaped."""
+    return stat_of(pid)[:1] == ["Z"]
+
+
+def status_field(pid, name):
+    """A line of /proc/PID/status, e.g. "CapEff"; None when the process is gone."""
+    try:
+        text = Path("/proc/%d/status" % pid).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return re.search(r"^%s:\s*(.*)$" % name, text, re.M)[1]
+
+
+def namespace(pid, kind):
+    """Which "mnt", "pid", ... namespace a process is in; None when it is gone."""
+    try:
+        return os.readlink("/proc/%d/ns/%s" % (pid, kind))
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # the last: not even root may look at some
+        return None
+
+
+def in_namespace(kind, which):
+    """{pid: title} of all processes in a namespace."""
+    return {int(name): title(int(name)) for name in os.listdir("/proc")
+            if name.isdigit() and namespace(int(name), kind) == which}
+
+
+def workers(master):
+    """Pids of the workers of an FPM master that serve visitors."""
+    return [pid for pid in children(master) if title(pid) == "php-fpm: pool www"]
+
+
+def fpm_masters(pid):
+    """Pids of the FPM masters that are children of a twinit."""
+    return sorted(child for child in children(pid) if title(child).startswith("php-fpm: master"))
+
+
+def assert_masters_are_confined(twinit):
+    """Two masters, children of this pid, each in a mount namespace of its own, powerless www-data."""
+    masters = fpm_masters(twinit)
+    assert len(masters) == 2
+    namespaces = {namespace(pid, "mnt") for pid in [twinit, *masters]}
+    assert len(namespaces) == 3, "twinit and each master has a mount namespace of its own"
+    uid = str(shutil_uid("www-data"))
+    for pid in [*masters, *(worker for master in masters for worker in children(master))]:
+        assert status_field(pid, "Uid").split() == [uid] * 4, title(pid)
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status_field(pid, name), 16) == 0, "%s of %s" % (name, title(pid))
+        assert status_field(pid, "NoNewPrivs") == "1", title(pid)
+    return masters
+
+
+def shutil_uid(name):
+    """The number of a user."""
+    import pwd
+    return pwd.getpwnam(name).pw_uid
+
+
+# The stack.
+
+@functools.cache
+def binary():
+    """A copy of build/twinit: somebody may build while the tests run."""
+    folder = tempfile.mkdtemp(prefix="twinit-binary-", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    return shutil.copy2(REPO / "build" / "twinit", folder)
+
+
+class Site(stack.Stack):
+    """The sample stack for one test; nginx tries nothing twice unless told to."""
+
+    def __init__(self, **options):
+        folder = tempfile.mkdtemp(prefix="twinit-", dir="/tmp")  # short, for the control socket
+        ports = {"port": 0, "fpm_port": 0, "redis_port": 0}
+        super().__init__(folder, **{"retries": False, "binary": binary(), **ports, **options})
+
+    def install_release(self, number):
+        target = super().install_release(number)
+        for file in APP.glob("*.php"):
+            text = file.read_text().replace("@RELEASE@", str(number))
+            (target / "public" / file.name).write_text(text)
+        stack.open_to_all(target)
+        return target
+
+    def start(self):
+        running.append(self)
+        super().start()
+
+    def end(self):
+        """Stops everything and removes the folder. Whatever had to be killed is a failure."""
+        self.stop()
+        if self in running:
+            running.remove(self)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        assert not self.killed, "did not stop and had to be killed: %s" % self.killed
+
+    def app(self, task=None):
+        """The app's part of `twinit status --json`."""
+        return (task or self.task).status_json()["apps"][0]
+
+    def roll_to(self, release, task=None):
+        """Moves the symlink and rolls as an operator does; returns the lines of `twinit restart`."""
+        self.current(release)
+        return (task or self.task).restart().splitlines()
+
+    def wait_rolled(self, number, task=None):
+        """Waits until `number` rolls are over, for those that a signal asked for."""
+        return wait_until("%d rolls are over" % number, SECONDS, lambda: self.app(task),
+                          lambda app: app["rolls"] >= number and app["roll"] == "idle")
+
+    def wait_masters(self, count=2, task=None):
+        """Waits until that many masters are ready and nothing else is there; returns their pids from outside."""
+        def look():
+            return [one["state"] for one in self.app(task)["masters"]], (task or self.task).masters()
+        # Both views: twinit's may be older than the death of a master.
+        return wait_until("%d ready masters" % count, SECONDS, look,
+                          lambda seen: seen[0] == ["ready"] * count and len(seen[1]) == count)[1]
+
+    def master_of(self, replica, task=None):
+        """The pid from outside of an active replica's master; twinit itself knows the one inside."""
+        inside = {str(one["pid"]) for one in self.app(task)["masters"]
+                  if (one["replica"], one["group"]) == (replica, "active")}
+        return next(pid for pid in (task or self.task).masters() if status_field(pid, "NStgid").split()[-1] in inside)
+
+    def workers(self, task=None):
+        """Pids from outside of all workers that serve visitors."""
+        return [pid for master in (task or self.task).masters() for pid in workers(master)]
+
+    def said(self, pattern, task=None, since=0):
+        """The lines of twinit's log that match."""
+        return [line for line in (task or self.task).since(since) if re.search(pattern, line)]
+
+    def report(self):
+        """[(title, text)] for a failure: what the processes said, and what twinit says of itself."""
+        sections = [("%s said" % one.name, one.tail(60)) for one in self.tasks]
+        sections += [("%s said" % one.name, one.tail(10)) for one in (self.nginx, self.redis)]
+        for task in self.tasks:
+            if task.running():
+                try:
+                    sections.append(("%s status" % task.name, task.twinit("status", timeout=10).stdout))
+                except Exception as error:  # the report must not hide the failure
+                    sections.append(("%s status" % task.name, repr(error)))
+        return sections
+
+
+def start_and_wait_for_end(site, task=None, seconds=60):
+    """Starts a twinit that will not serve; returns its exit status."""
+    task = task or site.task
+    try:
+        task.start()
+    except StackError:
+        pass  # it was gone before its pid could be read
+    return task.wait(seconds)
+
+
+def errors_of(task):
+    """What a twinit logged as errors, without the prefix."""
+    return [line.partition("twinit: error: ")[2] for line in task.since() if line.startswith("twinit: error: ")]

@@ -1,0 +1,158 @@
+"""Item 4: what a roll means for requests that are under way, half accepted, or stuck in a queue."""
+
+import os
+import signal
+
+from clients import Crowd, HalfOpen, Later, fpm_post, post, release_of_check
+from support import QUICK_STOP, SECONDS, processes, still_there, wait_until
+
+GENEROUS_MS = 1000  # for a page that takes one; FPM's own reload makes it wait for seconds
+
+
+def test_a_request_in_flight_completes_and_nobody_waits_for_it(site, record_property):
+    slow = Later(lambda: post(site.port, "/slow.php?ms=4000"))
+    with Crowd(4, lambda: post(site.port, "/ping.php")) as crowd:
+        crowd.wait_answers(20)
+        site.current(2)
+        site.hup()
+        crowd.wait_answer("pong 2")
+        assert slow.under_way(), "the roll was to happen while it is in flight"
+        record = slow.record()
+    assert (record.failure, record.answer) == (None, "1")
+    assert record.end - record.begin >= 4000e6
+    assert not crowd.failures() and not crowd.refused()
+    assert {record.answer for record in crowd.records} == {"pong 1", "pong 2"}
+    record_property("longest_ping_ms", crowd.longest_ms())
+    assert crowd.longest_ms() < GENEROUS_MS
+    site.wait_rolled(1)
+
+
+def test_a_nap_in_flight_sleeps_its_full_time(site):
+    naps = [Later(lambda: post(site.port, "/nap.php?ms=3000")) for _ in range(4)]
+    with Crowd(1, lambda: post(site.port, "/ping.php")) as crowd:
+        crowd.wait_answers(20)
+        before = site.task.masters()
+        site.current(2)
+        site.hup()
+        crowd.wait_answer("pong 2")
+        assert all(nap.under_way() for nap in naps)
+        assert set(before) <= set(site.task.masters()), "the old masters stay as long as one naps"
+    slept = [nap.record() for nap in naps]
+    assert [record.failure for record in slept] == [None] * 4
+    assert all(int(record.answer) >= 3000 for record in slept), slept
+    site.wait_rolled(1)
+    assert not set(before) & set(site.task.masters())
+
+
+def test_a_signal_would_have_cut_that_nap(site):
+    """Or the test above shows nothing."""
+    with Crowd(4, lambda: post(site.port, "/nap.php?ms=3000")) as crowd:
+        wait_until("four workers nap", SECONDS, lambda: busy_workers(site), lambda count: count == 4)
+        for worker in site.workers():
+            os.kill(worker, signal.SIGQUIT)
+        crowd.stop()
+    assert any(int(record.answer) < 3000 for record in crowd.records if record.failure is None)
+
+
+def busy_workers(site):
+    """How many workers have a connection; one that waits for the next sits in accept()."""
+    return sum(os.path.exists("/proc/%d/fd" % worker) and
+               any(link.startswith("socket:") and number not in ("0", "1", "2")
+                   for number, link in descriptors(worker)) for worker in site.workers())
+
+
+def descriptors(pid):
+    """[(number, what it is)]."""
+    found = []
+    for number in os.listdir("/proc/%d/fd" % pid):
+        try:
+            found.append((number, os.readlink("/proc/%d/fd/%s" % (pid, number))))
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def finish_and_ask(clients):
+    """Lets half-open connections through and asks on all of them at once; returns the records."""
+    for client in clients:
+        client.finish()
+    answers = [Later(lambda client=client: release_of_check(client.ask("/check.php"))) for client in clients]
+    return [answer.record() for answer in answers]
+
+
+def test_handshakes_that_straddle_the_cutover_are_served(site):
+    """Begun before it on lane A, they end when nobody is left there: a rescue master answers, on the new release."""
+    clients = [HalfOpen(site.task.address) for _ in range(50)]
+    lines = site.roll_to(2)
+    assert any("draining release 1 ... done" in line for line in lines), lines
+    site.wait_masters(2)
+    assert not any(client.is_open() for client in clients)
+    assert not site.said("late connection")
+    with Crowd(2, lambda: release_of_check(post(site.port, "/check.php"))) as crowd:
+        records = finish_and_ask(clients)
+    assert [(record.failure, record.answer) for record in records] == [(None, 2)] * 50
+    assert not crowd.failures()
+    assert site.said(r"a late connection waits on lane A: starting a rescue master")
+    # The rescue master goes by itself, and the lane is good for the next roll.
+    site.wait_masters(2)
+    assert "lane A" in "".join(site.roll_to(1))
+    assert release_of_check(post(site.port, "/check.php")) == 1
+
+
+def test_a_half_open_handshake_that_ends_two_rolls_later_is_served(site):
+    clients = [HalfOpen(site.task.address) for _ in range(10)]
+    site.roll_to(2)
+    site.roll_to(1)
+    site.roll_to(2)
+    records = finish_and_ask(clients)
+    assert [(record.failure, record.answer) for record in records] == [(None, 2)] * 10
+
+
+def test_a_late_connection_that_says_nothing_does_not_keep_the_next_roll_from_working(site):
+    client = HalfOpen(site.task.address)
+    site.roll_to(2)
+    client.finish()
+    wait_until("a rescue master", SECONDS, lambda: site.said("late connection"))
+    lines = site.roll_to(1)
+    assert "release 1 is active on 2 replicas" in lines[-1], lines
+    client.close()
+
+
+def test_rescue_serves_what_is_queued_behind_hung_workers(make_site):
+    """All workers hang, which is when somebody rolls: only those that hang are cut off, once drain_timeout is over."""
+    site = make_site(pool={"pm": "static", "pm.max_children": 2},
+                     env={"TWINIT_APP_DRAIN_TIMEOUT": "1s", **QUICK_STOP})
+    hung = [Later(lambda: fpm_post(site.task.address, "/slow.php?ms=600000")) for _ in range(2)]
+    wait_until("both workers hang", SECONDS, lambda: busy_workers(site), lambda count: count == 2)
+    doomed = processes(site.workers())
+    queued = [Later(lambda: release_of_check(fpm_post(site.task.address, "/check.php"))) for _ in range(200)]
+    site.current(2)
+    site.hup()
+    wait_until("release 2 is active", SECONDS, site.app, lambda app: app["release"] == "2")
+    assert release_of_check(fpm_post(site.task.address, "/check.php")) == 2
+    assert all(request.under_way() for request in hung)
+    records = [request.record() for request in queued]
+    assert [record.failure for record in records] == [None] * 200
+    assert {record.answer for record in records} <= {1, 2} and records[-1].answer == 2
+    assert all(request.record().failure for request in hung)
+    app = site.wait_rolled(1)
+    assert app["release"] == "2"
+    assert site.said(r"draining release 1 took too long with 2 requests left, worker \d+ is 'Running'")
+    assert site.said(r"release 2 is active on 2 replicas \(.*, 2 requests cut\)")
+    assert not still_there(doomed)
+    site.wait_masters(2)
+
+
+def test_a_burst_of_hups_during_a_roll_is_one_more_roll(site):
+    with Crowd(4, lambda: release_of_check(post(site.port, "/check.php"))) as crowd:
+        crowd.wait_answers(10)
+        site.hup()
+        site.task.wait_line(r"www: release 1 -> 1")
+        site.current(2)
+        for _ in range(50):
+            site.hup()
+        wait_until("release 2 is active", SECONDS, site.app,
+                   lambda app: app["release"] == "2" and app["roll"] == "idle")
+    assert not crowd.failures() and not crowd.refused()
+    assert site.app()["rolls"] == 2
+    assert len(site.said("one more roll will follow what is under way")) == 1
