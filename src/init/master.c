@@ -49,6 +49,18 @@ static void arm(struct master *master, uint64_t in_ms)
 	deadline_arm(&master->app->supervisor->loop, &master->deadline, in_ms);
 }
 
+void master_hurry(struct master *master)
+{
+	static const uint64_t reserve_ms[MASTER_STATE_COUNT] = {
+		[MASTER_DRAINING] = STOP_RESERVE_MS,
+		[MASTER_QUITTING] = TERM_MS,
+	};
+	uint64_t now = clock_ms(), at = master->deadline.at_ms;
+
+	if (at > now)
+		arm(master, limited(master, at - now, reserve_ms[master->state]));
+}
+
 static void disarm(struct master *master)
 {
 	deadline_disarm(&master->app->supervisor->loop, &master->deadline);
@@ -469,6 +481,9 @@ void masters_kill_all(struct supervisor *supervisor)
 		for (size_t i = 0; i < MASTERS_MAX; i++) {
 			const struct master *master = &supervisor->apps[a].masters[i];
 
+			if (master->state == MASTER_GONE)
+				continue;
+			launch_remove_private(master);
 			signal_group(master->child.pid, SIGKILL);
 			signal_master(master, SIGKILL);
 		}

@@ -29,5 +29,8 @@ bool master_is(struct supervisor *supervisor, pid_t pid);
 void strays_look(struct supervisor *supervisor);
 bool strays_left(const struct supervisor *supervisor);
 
+/* The program stops: whatever @master's state waits for must come within what is left of that. */
+void master_hurry(struct master *master);
+
 /* SIGKILL whatever masters and strays there still are. */
 void masters_kill_all(struct supervisor *supervisor);

@@ -31,6 +31,12 @@ static void deliver_all(struct app *app, enum master_event event)
 		master_deliver(&app->masters[i], event);
 }
 
+static void hurry_all(struct app *app)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		master_hurry(&app->masters[i]);
+}
+
 static void drain_app(struct app *app)
 {
 	for (unsigned i = 0; i < app->lanes_count; i++) {
@@ -71,6 +77,7 @@ static void cut(struct supervisor *s)
 	s->stop_at_ms = clock_ms() + CUT_MS;
 	for (size_t i = 0; i < s->app_count; i++) {
 		deliver_all(&s->apps[i], EVENT_STOP);
+		hurry_all(&s->apps[i]);
 		/* From quitting to terminating at once. */
 		for (size_t m = 0; m < MASTERS_MAX; m++)
 			if (s->apps[i].masters[m].state == MASTER_QUITTING)
@@ -103,6 +110,7 @@ static void begin(struct supervisor *s, int exit_status)
 	for (size_t i = 0; i < s->app_count; i++) {
 		roll_cancel(&s->apps[i]);
 		sessions_stop(&s->apps[i]);
+		hurry_all(&s->apps[i]);
 	}
 }
 

@@ -15,11 +15,13 @@ def pytest_configure():
 
 @pytest.fixture
 def make_site():
-    """make_site(**options) starts a Site; it stops, and is looked after, when the test is over."""
+    """make_site(**options) starts a Site, after before(site); it is stopped when the test is over."""
     sites = []
 
-    def make(**options):
+    def make(before=None, **options):
         sites.append(support.Site(**options))
+        if before is not None:
+            before(sites[-1])
         sites[-1].start()
         return sites[-1]
 

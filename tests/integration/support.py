@@ -7,6 +7,7 @@ app/visit.php in every release. Sites that run are in `running`, so that a faili
 import atexit
 import functools
 import os
+import pwd
 import re
 import shutil
 import sys
@@ -18,8 +19,9 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "tools"))
 import stack  # noqa: E402 (found by the line above)
-from stack import HOST, StackError, children, free_ports, title  # noqa: E402, F401 (for the tests)
+from stack import StackError, children, title  # noqa: E402
 
+HOST, free_ports, port_problem = stack.HOST, stack.free_ports, stack.port_problem
 APP = Path(__file__).resolve().parent / "app"
 SECONDS = 30  # for what takes milliseconds: a deadline, not a measurement
 QUICK_STOP = {"TWINIT_APP_QUIET": "100ms"}
@@ -120,19 +122,13 @@ def assert_masters_are_confined(twinit):
     assert len(masters) == 2
     namespaces = {namespace(pid, "mnt") for pid in [twinit, *masters]}
     assert len(namespaces) == 3, "twinit and each master has a mount namespace of its own"
-    uid = str(shutil_uid("www-data"))
+    uid = str(pwd.getpwnam("www-data").pw_uid)
     for pid in [*masters, *(worker for master in masters for worker in children(master))]:
         assert status_field(pid, "Uid").split() == [uid] * 4, title(pid)
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             assert int(status_field(pid, name), 16) == 0, "%s of %s" % (name, title(pid))
         assert status_field(pid, "NoNewPrivs") == "1", title(pid)
     return masters
-
-
-def shutil_uid(name):
-    """The number of a user."""
-    import pwd
-    return pwd.getpwnam(name).pw_uid
 
 
 # The stack.

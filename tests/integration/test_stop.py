@@ -6,8 +6,7 @@ import signal
 import pytest
 
 from clients import Crowd, Later, ask_once, fpm_connect, fpm_answer, fpm_post, fpm_request, post, release_of_check
-from support import HOST, QUICK_STOP, SECONDS, children, in_namespace, namespace, process, wait_until
-from stack import port_problem
+from support import HOST, QUICK_STOP, SECONDS, children, in_namespace, namespace, port_problem, process, wait_until
 
 # twinit below an init that is none: whatever it leaves behind stays, and can be counted.
 SUBREAPER = ["/bin/sh", "-c", '/srv/bin/twinit & pid=$!; wait $pid; echo "twinit: exit status $?"; exec sleep 600']

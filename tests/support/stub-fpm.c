@@ -567,6 +567,7 @@ static int run_master(void)
 	}
 	add(SIGNALS, open_signals());
 	misbehave_at_once();
+	say("up");
 	while (!finishing || requests_left())
 		turn();
 	/* As FPM does with its workers. */

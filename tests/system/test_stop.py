@@ -203,9 +203,12 @@ def in_fill(c):
 
 def in_abandon(c):
     """A candidate failed, the other does not want to go."""
-    c.behave("r1:die", "r2:mute", "r2:no-quit", "r2:no-term")
+    c.behave("mute", "r2:no-quit", "r2:no-term")
+    mark = c.events.mark()
     c.signal("HUP")
-    c.events.wait("www/2 1 quit")
+    c.events.wait("www/2 1 up", mark)
+    os.kill(c.started("www/1", mark), signal.SIGKILL)
+    c.events.wait("www/2 1 quit", mark)
 
 
 PHASES = {
@@ -222,9 +225,10 @@ def test_in_each_phase_of_a_roll(make, phase, name, pid1):
     c = make(pid1=pid1, stop_timeout="2s", **options)
     c.boot()
     kept = reach(c)
-    assert c.app()["roll"] == phase
+    c.until("it is there", lambda: c.app()["roll"] == phase)
     assert end(c, name) == 0
-    assert kept is None or kept
+    assert not c.log.find("stop_timeout is over")
+    del kept
     nothing_left(c)
 
 
