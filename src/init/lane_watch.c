@@ -8,6 +8,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
+_Static_assert((REPLICAS_MAX + 1) * POOLS_MAX <= DRAIN_SOCKETS_MAX, "a lane has more masters");
+
 enum { STUCK_MS = 1000 }; /* workers that take no connection for so long are hung, or too few */
 
 static bool has_master(const struct app *app, unsigned lane)

@@ -17,10 +17,13 @@ enum {
 	/* An idle FPM leaves in 10 ms, but one that has accepted a connection without a byte on it
 	 * waits 5 s for that (fastcgi.c), and answers what comes. */
 	QUIT_MS = 6000,
-	LATE_QUIT_MS = 2000,    /* one that has had its drain_timeout already */
-	STOP_RESERVE_MS = 2000, /* of stop_timeout, for what follows the drain */
+	LATE_QUIT_MS = 2000, /* one that has had its drain_timeout already */
+	FORCED_MS = 100,     /* what a forced drain leaves to SIGQUIT */
 	TERM_MS = 1000,
-	FORCED_MS = 100,       /* what a forced drain leaves to SIGQUIT */
+	/* Of stop_timeout: SIGKILL comes before its end, and a drain leaves time for the rest. */
+	KILL_RESERVE_MS = 250,
+	TERM_RESERVE_MS = TERM_MS + KILL_RESERVE_MS,
+	QUIT_RESERVE_MS = TERM_MS + TERM_RESERVE_MS,
 	STRAY_MS = 5000,       /* workers whose master died finish their request */
 	START_SLACK_MS = 1000, /* the ping says more than the deadline behind it */
 };
@@ -52,8 +55,9 @@ static void arm(struct master *master, uint64_t in_ms)
 void master_hurry(struct master *master)
 {
 	static const uint64_t reserve_ms[MASTER_STATE_COUNT] = {
-		[MASTER_DRAINING] = STOP_RESERVE_MS,
-		[MASTER_QUITTING] = TERM_MS,
+		[MASTER_DRAINING] = QUIT_RESERVE_MS,
+		[MASTER_QUITTING] = TERM_RESERVE_MS,
+		[MASTER_TERMINATING] = KILL_RESERVE_MS,
 	};
 	uint64_t now = clock_ms(), at = master->deadline.at_ms;
 
@@ -217,7 +221,7 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 	if (before == MASTER_DRAINING)
 		say_late(master, event);
 	signal_master(master, SIGQUIT);
-	arm(master, limited(master, grace, TERM_MS));
+	arm(master, limited(master, grace, TERM_RESERVE_MS));
 }
 
 /* What is still busy when a graceful stop was not enough does not get its answer. */
@@ -257,7 +261,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		settle(master, master->state);
 		break;
 	case ACTION_WATCH:
-		arm(master, limited(master, drain_ms(master), STOP_RESERVE_MS));
+		arm(master, limited(master, drain_ms(master), QUIT_RESERVE_MS));
 		break;
 	case ACTION_QUIT:
 		quit(master, before, event);
@@ -265,7 +269,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 	case ACTION_TERM:
 		count_cut(master);
 		signal_master(master, SIGTERM);
-		arm(master, limited(master, TERM_MS, 0));
+		arm(master, limited(master, TERM_MS, KILL_RESERVE_MS));
 		break;
 	case ACTION_KILL:
 		disarm(master);

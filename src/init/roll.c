@@ -280,7 +280,7 @@ static void find_lane(struct app *app)
 		return;
 	app->build_lane = lane_pick(app);
 	/* A rescue master that keeps dying must not keep its release from being replaced. */
-	if (app->build_lane == LANE_COUNT)
+	if (app->build_lane == LANE_COUNT && app->lane_late)
 		app->build_lane = lane_give_up_rescue(app);
 }
 

@@ -15,7 +15,7 @@
 #include "question/ping.h"
 
 enum {
-	DRAIN_SOCKETS_MAX = 64,
+	DRAIN_SOCKETS_MAX = 96,
 	DRAIN_APART_MS = 10,
 	DRAIN_ASK_MS = 1000, /* how long one status page may take */
 };

@@ -13,7 +13,7 @@
 #include "rollout/lifecycle.h"
 #include "rollout/rollout.h"
 
-enum { PLACES = 2 * REPLICAS_MAX + LANE_COUNT }; /* MASTERS_MAX of init/state.h */
+enum { PLACES = LANE_COUNT * (REPLICAS_MAX + 1) }; /* MASTERS_MAX of init/state.h */
 
 struct master {
 	enum master_state state;
@@ -29,10 +29,12 @@ struct world {
 	bool steered;
 	struct master masters[PLACES];
 	unsigned lane;           /* the active one */
+	unsigned build_lane;     /* LANE_COUNT: none is empty */
 	bool queued[LANE_COUNT]; /* a connection waits there */
 	struct rollout rollout;
 	enum answer preflight;
 	bool lane_limit, lane_late; /* armed; over */
+	bool drain_long;
 	bool spawn_fails, steer_fails, prepare_fails;
 	bool stopping;
 
@@ -107,11 +109,6 @@ static void start(struct world *w, enum group group, unsigned lane, unsigned num
 	assert(!"there is a place for every master");
 }
 
-static unsigned idle_lane(const struct world *w)
-{
-	return w->steered ? (w->lane + 1) % LANE_COUNT : w->lane;
-}
-
 static bool has_master(const struct world *w, unsigned lane)
 {
 	for (size_t i = 0; i < PLACES; i++)
@@ -123,6 +120,43 @@ static bool has_master(const struct world *w, unsigned lane)
 static bool lane_empty(const struct world *w, unsigned lane)
 {
 	return !has_master(w, lane) && !w->queued[lane];
+}
+
+static unsigned pick_lane(const struct world *w)
+{
+	if (!w->steered)
+		return w->lane;
+	for (unsigned i = 1; i < LANE_COUNT; i++) {
+		unsigned lane = (w->lane + i) % LANE_COUNT;
+
+		if (lane_empty(w, lane))
+			return lane;
+	}
+	return LANE_COUNT;
+}
+
+static void find_lane(struct world *w)
+{
+	if (w->rollout.phase == ROLL_LANE || w->rollout.phase == ROLL_ROOM)
+		w->build_lane = pick_lane(w);
+}
+
+static bool has_rescue(const struct world *w, unsigned lane)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state != MASTER_GONE && w->masters[i].rescue &&
+		    w->masters[i].lane == lane)
+			return true;
+	return false;
+}
+
+/* The workers of a lane that drains hang: somebody else must take what waits there. */
+static void get_stuck(struct world *w, unsigned lane)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state == MASTER_DRAINING && w->masters[i].lane == lane &&
+		    w->queued[lane] && !has_rescue(w, lane))
+			start(w, GROUP_OLD, lane, 1, true);
 }
 
 /* A connection on a lane without masters gets one; a rescue master that is ready drains. */
@@ -175,9 +209,9 @@ static void make_room(struct world *w)
 
 static void build(struct world *w, unsigned wanted)
 {
-	assert(count(w, GROUP_CANDIDATE) == 0 && count(w, GROUP_OLD) == 0);
+	assert(count(w, GROUP_CANDIDATE) == 0);
 	assert(wanted == rollout_build_count(w->replicas, w->surge));
-	assert(!w->steered || lane_empty(w, idle_lane(w)));
+	assert(!w->steered || (w->build_lane != w->lane && lane_empty(w, w->build_lane)));
 	w->lane_limit = false;
 	w->touched = true;
 	if (w->prepare_fails) {
@@ -185,7 +219,7 @@ static void build(struct world *w, unsigned wanted)
 		return;
 	}
 	for (unsigned number = 1; number <= wanted; number++)
-		start(w, GROUP_CANDIDATE, idle_lane(w), number, false);
+		start(w, GROUP_CANDIDATE, w->build_lane, number, false);
 }
 
 static void cut_over(struct world *w)
@@ -197,7 +231,8 @@ static void cut_over(struct world *w)
 		return;
 	}
 	w->cutovers++;
-	w->lane = idle_lane(w);
+	w->lane = w->build_lane;
+	w->drain_long = false;
 	for (size_t i = 0; i < PLACES; i++) {
 		struct master *master = &w->masters[i];
 
@@ -236,7 +271,11 @@ static void finish(struct world *w, enum roll_outcome outcome)
 	assert(outcome != ROLL_REFUSED || !w->touched);
 	assert(w->cutovers == (outcome == ROLL_DONE));
 	assert(outcome == ROLL_REFUSED || count_state(w, GROUP_ACTIVE, MASTER_STARTING) == 0);
-	assert(count(w, GROUP_CANDIDATE) == 0 && count(w, GROUP_OLD) == 0);
+	assert(count(w, GROUP_CANDIDATE) == 0);
+	/* The old ones are gone, unless their drain is long and somebody waits for the next roll.
+	 */
+	if (outcome == ROLL_DONE)
+		assert(count(w, GROUP_OLD) == 0 || (w->drain_long && w->asked));
 }
 
 static void carry_out(struct world *w, struct order order)
@@ -278,9 +317,13 @@ static void carry_out(struct world *w, struct order order)
 static void check(struct world *w)
 {
 	unsigned overlap = w->surge > 0 ? w->surge : 1;
-	unsigned all = count(w, GROUP_ACTIVE) + count(w, GROUP_CANDIDATE) + count(w, GROUP_OLD);
+	unsigned now = count(w, GROUP_ACTIVE) + count(w, GROUP_CANDIDATE);
 
-	assert(all <= w->replicas + overlap);
+	/* Besides them there are those that drain for long, and where room is tight there are none.
+	 */
+	assert(now <= w->replicas + overlap);
+	if (w->surge < w->replicas)
+		assert(now + count(w, GROUP_OLD) <= w->replicas + overlap);
 	assert(count(w, GROUP_ACTIVE) <= w->replicas);
 	for (unsigned group = 0; group < GROUP_COUNT; group++)
 		for (size_t i = 0; i < PLACES; i++) {
@@ -290,7 +333,13 @@ static void check(struct world *w)
 			    master->group != group)
 				continue;
 			assert(master->number >= 1 && master->number <= w->replicas);
-			assert(find(w, group, master->number) == master); /* none is there twice */
+			/* None is there twice; old ones of several rolls are on lanes of their own.
+			 */
+			for (size_t k = 0; k < i; k++)
+				assert(w->masters[k].state == MASTER_GONE || w->masters[k].rescue ||
+				       w->masters[k].group != group ||
+				       w->masters[k].number != master->number ||
+				       (group == GROUP_OLD && w->masters[k].lane != master->lane));
 			/* Outside a lane of their own candidates would have visitors. */
 			if (group == GROUP_CANDIDATE && w->steered)
 				assert(master->lane != w->lane);
@@ -308,9 +357,10 @@ static struct roll_view view_of(const struct world *w)
 		.replicas = w->replicas,
 		.surge = w->surge,
 		.preflight = w->preflight,
-		.lane_empty = !w->steered || lane_empty(w, idle_lane(w)) ? ANSWER_YES
-		              : w->lane_late                             ? ANSWER_NO
-		                                                         : ANSWER_PENDING,
+		.lane_empty = w->build_lane < LANE_COUNT ? ANSWER_YES
+		              : w->lane_late             ? ANSWER_NO
+		                                         : ANSWER_PENDING,
+		.drain_long = w->drain_long,
 	};
 
 	for (size_t i = 0; i < PLACES; i++)
@@ -324,6 +374,7 @@ static void advance(struct world *w)
 	struct order order;
 
 	for (unsigned orders = 0;; orders++) {
+		find_lane(w);
 		struct roll_view view = view_of(w);
 
 		order = rollout_next(&w->rollout, &view);
@@ -372,7 +423,7 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 	static const enum master_event events[] = { EVENT_READY, EVENT_IDLE, EVENT_EXIT,
 		                                    EVENT_DEADLINE };
 
-	switch (what % 12) {
+	switch (what % 14) {
 	case 0:
 		request(w);
 		break;
@@ -384,7 +435,10 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 		w->queued[with % LANE_COUNT] = with & 0x80;
 		break;
 	case 3:
-		w->lane_late = w->lane_late || w->lane_limit;
+		if (with & 1)
+			w->lane_late = w->lane_late || w->lane_limit;
+		else
+			w->drain_long = w->drain_long || w->rollout.phase == ROLL_DRAIN;
 		break;
 	case 4:
 		w->spawn_fails = with & 1;
@@ -397,8 +451,11 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 		else if (with == 0xfe)
 			stop(w, EVENT_STOP);
 		break;
+	case 6:
+		get_stuck(w, with % LANE_COUNT);
+		break;
 	default:
-		deliver(w, &w->masters[what / 12 % PLACES], events[with % 4]);
+		deliver(w, &w->masters[(what / 14 + with / 4) % PLACES], events[with % 4]);
 		break;
 	}
 }

@@ -202,9 +202,14 @@ class Site(stack.Stack):
         """Pids from outside of all workers that serve visitors."""
         return [pid for master in (task or self.task).masters() for pid in workers(master)]
 
-    def said(self, pattern, task=None, since=0):
-        """The lines of twinit's log that match."""
-        return [line for line in (task or self.task).since(since) if re.search(pattern, line)]
+    def lines(self, pattern, task=None):
+        """The lines of twinit's log so far that match; its newest may still be on their way to us."""
+        return [line for line in (task or self.task).since() if re.search(pattern, line)]
+
+    def said(self, pattern, count=1, task=None):
+        """Waits until twinit's log has that many lines that match, and returns them."""
+        return wait_until("%d lines like %r" % (count, pattern), SECONDS, lambda: self.lines(pattern, task),
+                          lambda found: len(found) >= count)
 
     def report(self):
         """[(title, text)] for a failure: what the processes said, and what twinit says of itself."""

@@ -75,7 +75,7 @@ def test_redis_absent_at_boot_ends_with_69_and_a_sentence_with_host_port_and_cau
     error, = errors_of(site.task)
     assert host in error and str(port) in error, error
     assert any(cause in error.lower() for cause in causes), error
-    assert not site.said("fpm is running|starting replica")
+    assert not site.lines("fpm is running|starting replica")
     assert not port_problem(site.task.port)
 
 

@@ -24,9 +24,8 @@ def test_term_under_load_answers_everything_that_was_accepted(make_site, variant
     nap = Later(lambda: fpm_post(site.task.address, "/nap.php?ms=2500"))
     with Crowd(32, fpm_check(site), lambda: release_of_check(post(site.port, "/check.php"))) as crowd:
         crowd.wait_answers(300)
-        mark = site.task.mark()
         site.task.send(signal.SIGTERM)
-        site.task.wait_line("stopping, within 8.0 s", mark)
+        site.said("stopping, within 8.0 s")
         crowd.wait_answers(100)  # it goes on accepting for `quiet`
         assert site.task.wait(SECONDS) == 0
         wait_until("nobody accepts any more", SECONDS, crowd.refused)
@@ -37,13 +36,13 @@ def test_term_under_load_answers_everything_that_was_accepted(make_site, variant
         assert "prematurely closed" not in line and "reset by peer" not in line, line
     assert (slow.record().failure, slow.record().answer) == (None, "1")
     assert nap.record().failure is None and int(nap.record().answer) >= 2500
-    assert "stopped, exit status 0" in site.task.since(mark)[-1]
+    assert site.task.since()[-1] == "twinit: stopped, exit status 0"
 
 
 def test_a_connection_that_is_quiet_for_a_while_is_served_during_the_stop(site):
     client = fpm_connect(site.task.address)
     site.task.send(signal.SIGTERM)
-    site.task.wait_line("stopping")
+    site.said("stopping")
     client.sendall(fpm_request("/check.php"))
     assert release_of_check(fpm_answer(client)) == 1
     client.close()
@@ -61,7 +60,7 @@ def test_nothing_is_left_where_twinit_is_not_pid_1(make_site, number):
     with Crowd(16, fpm_check(site)) as crowd:
         crowd.wait_answers(100)
         os.kill(twinit, number)
-        site.task.wait_line(r"twinit: exit status 0$")
+        site.said("twinit: exit status 0$")
         left = in_namespace("pid", which)
         wait_until("nobody accepts any more", SECONDS, crowd.refused)
     assert set(left) == {shell}, left
@@ -108,10 +107,10 @@ def test_what_does_not_finish_is_ended_within_stop_timeout(make_site):
 def test_term_during_the_boot_leaves_at_once_with_nothing_started(cold_site):
     site = cold_site(redis=False)  # so that the boot waits
     site.task.start()
-    site.task.wait_line(r"isolation namespace")
+    site.said("isolation namespace")
     site.task.send(signal.SIGTERM)
     assert site.task.wait(SECONDS) == 0
-    assert not site.said("fpm is running") and not port_problem(site.task.port)
+    assert not site.lines("fpm is running") and not port_problem(site.task.port)
 
 
 def test_term_during_a_roll_loses_nothing(site):
@@ -119,7 +118,7 @@ def test_term_during_a_roll_loses_nothing(site):
         crowd.wait_answers(100)
         site.current(2)
         site.hup()
-        site.task.wait_line("release 1 -> 2")
+        site.said("release 1 -> 2")
         site.task.send(signal.SIGTERM)
         assert site.task.wait(SECONDS) == 0
     assert not crowd.failures()
