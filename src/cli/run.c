@@ -117,9 +117,14 @@ int run_fpm(int argc, char *argv[])
 	return supervisor_run(&config);
 }
 
+/* Its configuration says where to answer; whatever is wrong with it, the command runs. */
 int run_plain(char *argv[])
 {
-	return plain_run(argv);
+	static struct config config;
+	char error[CONFIG_ERROR_SIZE];
+	bool usable = config_load(getenv("TWINIT_CONFIG"), environ, &config, error, NULL) >= 0;
+
+	return plain_run(usable ? &config : NULL, argv);
 }
 
 const struct command run_command = {

@@ -231,18 +231,18 @@ static int ask(struct app *app, struct generation *generation)
 	struct settings_query query = {
 		.app = &app->config,
 		.pin = app->pin,
-		.run_dir = s->run_dir,
+		.run_dir = s->run.path,
 		.generation = generation->number,
 		.filter = generation->filter,
 		.sources = generation->sources,
-		.pin_fd = s->pin_fd,
+		.pin_fd = s->run.pin_fd,
 	};
 	struct question question = {
 		.run = settings_run,
 		.query = &query,
 		.power = POWER_CONFIG,
 		.timeout_ms = SETTINGS_TIMEOUT_MS,
-		.keep = { generation->sources, generation->filter, s->pin_fd },
+		.keep = { generation->sources, generation->filter, s->run.pin_fd },
 		.keep_count = 3,
 	};
 
@@ -286,7 +286,7 @@ static void remove_prepends(struct app *app, const struct generation *generation
 	for (unsigned i = 0; i < generation->fpm.settings.pool_count && i < POOLS_MAX; i++) {
 		settings_prepend_name(app->config.name, generation->number,
 		                      generation->fpm.settings.pools[i].name, name, sizeof(name));
-		(void)unlinkat(app->supervisor->pin_fd, name, 0);
+		(void)unlinkat(app->supervisor->run.pin_fd, name, 0);
 	}
 }
 

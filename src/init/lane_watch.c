@@ -182,13 +182,13 @@ static void start_drain(struct lane_watch *watch)
 		.run = drain_run,
 		.query = &query,
 		.power = POWER_PRIVATE,
-		.keep = { s->private_fd },
+		.keep = { s->run.private_fd },
 		.keep_count = 1,
 	};
 	int r;
 
 	query = (struct drain_query){
-		.private_fd = s->private_fd,
+		.private_fd = s->run.private_fd,
 		.stuck_ms = app->force ? 0 : STUCK_MS,
 	};
 	for (size_t i = 0; i < MASTERS_MAX; i++)

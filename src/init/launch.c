@@ -32,7 +32,7 @@ void launch_private_name(const struct master *master, unsigned pool, char kind,
 
 static int listen_private(const struct master *master, unsigned pool, char kind, int *fd)
 {
-	int dir_fd = master->app->supervisor->private_fd;
+	int dir_fd = master->app->supervisor->run.private_fd;
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	char name[PRIVATE_NAME_SIZE], path[FD_PATH_SIZE];
 	_cleanup_close_ int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -60,7 +60,7 @@ void launch_remove_private(const struct master *master)
 	for (unsigned pool = 0; pool < master->generation->fpm.settings.pool_count; pool++)
 		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 			launch_private_name(master, pool, kinds[i], name);
-			(void)unlinkat(master->app->supervisor->private_fd, name, 0);
+			(void)unlinkat(master->app->supervisor->run.private_fd, name, 0);
 		}
 }
 

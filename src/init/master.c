@@ -108,7 +108,7 @@ static int start_ping(struct master *master)
 {
 	struct supervisor *s = master->app->supervisor;
 	struct ping_query query = {
-		.private_fd = s->private_fd,
+		.private_fd = s->run.private_fd,
 		.count = master->generation->fpm.settings.pool_count,
 		.timeout_ms = master->app->config.start_timeout_ms,
 	};
@@ -116,7 +116,7 @@ static int start_ping(struct master *master)
 		.run = ping_run,
 		.query = &query,
 		.power = POWER_PRIVATE,
-		.keep = { s->private_fd },
+		.keep = { s->run.private_fd },
 		.keep_count = 1,
 		.timeout_ms = query.timeout_ms + START_SLACK_MS,
 	};

@@ -10,6 +10,7 @@
 #include "config/run_dirs.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
+#include "util/log.h"
 
 static int make_private(int run_fd)
 {
@@ -18,7 +19,7 @@ static int make_private(int run_fd)
 }
 
 /* 0711: PHP must reach the prepended file by its path, and see nothing else. */
-static int open_at(struct supervisor *s, const char *path)
+static int open_at(struct run_dir *run, const char *path)
 {
 	_cleanup_close_ int run_fd = make_dir_at(AT_FDCWD, path, 0711);
 	if (run_fd < 0)
@@ -35,37 +36,39 @@ static int open_at(struct supervisor *s, const char *path)
 	_cleanup_close_ int pid_fd = make_dir_at(run_fd, "pid", 01733);
 	if (pid_fd < 0)
 		return pid_fd;
-	int r = path_of_fd(run_fd, s->run_dir, sizeof(s->run_dir));
+	int r = path_of_fd(run_fd, run->path, sizeof(run->path));
 	if (r < 0)
 		return r;
-	s->run_fd = TAKE_FD(run_fd);
-	s->private_fd = TAKE_FD(private_fd);
-	s->pin_fd = TAKE_FD(pin_fd);
+	run->fd = TAKE_FD(run_fd);
+	run->private_fd = TAKE_FD(private_fd);
+	run->pin_fd = TAKE_FD(pin_fd);
 	return 0;
 }
 
-int run_dir_open(struct supervisor *supervisor)
+int run_dir_open(const struct config *config, struct run_dir *run)
 {
-	const struct config *config = &supervisor->config;
-	int r = open_at(supervisor, config->run_dir);
+	int r = open_at(run, config->run_dir);
 
-	if (r >= 0)
-		return 0;
-	if (r == -EWOULDBLOCK) {
+	if (r >= 0 || r == -EWOULDBLOCK || config->run_dir_set)
+		return r;
+	for (size_t i = 0; run_dirs[i]; i++)
+		if (open_at(run, run_dirs[i]) >= 0) {
+			log_write(LOG_INFO, "run_dir %s cannot be used (%s), taking %s",
+			          config->run_dir, strerror(-r), run->path);
+			return 0;
+		}
+	return r;
+}
+
+void run_dir_complain(const struct config *config, int error)
+{
+	if (error == -EWOULDBLOCK)
 		log_write(
 			LOG_ERROR,
 			"a twinit runs already in %s; see `twinit help` for how to talk to it, or "
 			"set another run_dir",
 			config->run_dir);
-		return r;
-	}
-	if (!config->run_dir_set)
-		for (size_t i = 0; run_dirs[i]; i++)
-			if (open_at(supervisor, run_dirs[i]) >= 0) {
-				log_write(LOG_INFO, "run_dir %s cannot be used (%s), taking %s",
-				          config->run_dir, strerror(-r), supervisor->run_dir);
-				return 0;
-			}
-	return log_errno(r, "cannot use run_dir %s%s", config->run_dir,
-	                 config->run_dir_set ? "" : " nor one of its fall-backs; set run_dir");
+	else
+		log_errno(error, "cannot use run_dir %s%s", config->run_dir,
+		          config->run_dir_set ? "" : " nor one of its fall-backs; set run_dir");
 }

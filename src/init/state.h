@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "control/server.h"
+#include "init/run_dir.h"
 #include "listen/lane.h"
 #include "loop/loop.h"
 #include "process/helper.h"
@@ -169,8 +170,7 @@ struct supervisor {
 	struct config config;
 	uint64_t started_ms;
 
-	char run_dir[CONFIG_PATH_SIZE]; /* absolute */
-	int run_fd, private_fd, pin_fd;
+	struct run_dir run;
 	int stderr_fd;       /* what masters get as stderr */
 	struct helper relay; /* copies the masters' stderr to ours, where they cannot open that */
 	struct deadline relay_again;

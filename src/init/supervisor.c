@@ -247,7 +247,7 @@ static int open_server(struct supervisor *s)
 {
 	s->server.is_below_master = is_peer_below_master;
 	s->server.on_request = answers_request;
-	return server_open(&s->server, &s->loop, s->run_fd);
+	return server_open(&s->server, &s->loop, s->run.fd);
 }
 
 /* What cannot fail in a working container; each says what it was about. */
@@ -274,11 +274,13 @@ static int prepare(struct supervisor *s)
 		r = make_apps(s);
 	if (r < 0)
 		return log_errno(r, "cannot start");
-	r = run_dir_open(s);
-	if (r < 0)
+	r = run_dir_open(&s->config, &s->run);
+	if (r < 0) {
+		run_dir_complain(&s->config, r);
 		return r;
+	}
 	r = open_server(s);
-	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run_dir) : 0;
+	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run.path) : 0;
 }
 
 static void clean_up(struct supervisor *s)
@@ -296,14 +298,14 @@ static void clean_up(struct supervisor *s)
 	}
 	output_finish(s);
 	server_close(&s->server);
-	(void)unlinkat(s->run_fd, WIRE_SOCKET, 0);
+	(void)unlinkat(s->run.fd, WIRE_SOCKET, 0);
 }
 
 int supervisor_run(const struct config *config)
 {
 	static struct supervisor s;
 
-	s.run_fd = s.private_fd = s.pin_fd = FD_NONE;
+	s.run.fd = s.run.private_fd = s.run.pin_fd = FD_NONE;
 	s.started_ms = clock_ms();
 	s.config = *config;
 	s.stderr_fd = STDERR_FILENO;
@@ -312,7 +314,7 @@ int supervisor_run(const struct config *config)
 	s.reap_again.on_due = on_reap_again;
 	if (prepare(&s) < 0)
 		return EXIT_CONFIG;
-	log_write(LOG_INFO, "twinit %s, pid %d, run_dir %s", TWINIT_VERSION, getpid(), s.run_dir);
+	log_write(LOG_INFO, "twinit %s, pid %d, run_dir %s", TWINIT_VERSION, getpid(), s.run.path);
 	boot_begin(&s);
 	boot_advance(&s);
 	shutdown_advance(&s);

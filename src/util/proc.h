@@ -24,3 +24,11 @@ struct proc_confinement {
 
 /* Fill *@confinement for @pid.  0, or -errno: -ENOENT when it is gone. */
 MUST_CHECK int proc_confinement(pid_t pid, struct proc_confinement *confinement);
+
+/*
+ * Send @number (0: none, just count) to every process below us, children first, zombies left out.
+ * Where orphans come to us (PID 1, subreaper) that is everybody we have ever started.
+ *
+ * Returns how many there were, or -errno when /proc cannot be read.
+ */
+MUST_CHECK int proc_signal_descendants(int number);
