@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "confine/caps.h"
 #include "init/report.h"
 #include "init/sessions.h"
 #include "util/cleanup.h"
@@ -72,7 +71,7 @@ static void seal(const struct generation *generation)
  */
 static bool may_signal_masters(struct app *app, const struct identity *identity)
 {
-	if (identity->uid == geteuid() || caps_have_kill())
+	if (identity->uid == geteuid() || app->supervisor->may_signal_others)
 		return true;
 	refuse(app, "PHP runs as another user and the capability KILL is missing, so its masters "
 	            "could not be stopped; add it (cap_add: [KILL, SETUID, SETGID]), or run the "

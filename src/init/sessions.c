@@ -41,14 +41,16 @@ static bool same(const char *a, const char *b)
 static void tell(struct app *app, const struct store_report *before)
 {
 	const struct store_report *now = &app->store;
+	/* A boot that waits for the store says at its end what was missing. */
+	bool may_say = app->supervisor->boot == BOOT_DONE || verify_of(app) == VERIFY_REPORT;
 
-	if (now->state == STORE_FAILED && app->supervisor->boot == BOOT_DONE && !app->store_lost)
+	if (now->state == STORE_FAILED && may_say && !app->store_lost)
 		report_text(app, NEWS_SESSIONS_LOST, "%s", now->reason);
 	if (now->state == STORE_OK && app->store_lost)
 		report_text(app, NEWS_SESSIONS_BACK, "%s", now->where);
 	if (now->warning[0] != '\0' && !same(now->warning, before->warning))
 		report_text(app, NEWS_SESSIONS_DOUBT, "%s", now->warning);
-	app->store_lost = now->state == STORE_FAILED;
+	app->store_lost = now->state == STORE_FAILED && may_say;
 }
 
 static void schedule(struct app *app)

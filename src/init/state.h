@@ -164,6 +164,7 @@ struct stray {
 struct supervisor {
 	struct loop loop;
 	struct inheritance inheritance;
+	bool may_signal_others; /* we have CAP_KILL */
 	struct proc_confinement
 		confinement; /* our own, to tell an FPM tree's processes from others */
 	struct event_source signals;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "confine/caps.h"
 #include "init/answers.h"
 #include "init/boot.h"
 #include "init/lane_watch.h"
@@ -261,6 +262,7 @@ static int prepare(struct supervisor *s)
 	log_open();
 	s->inheritance.umask = umask(077);
 	(void)!proc_confinement(getpid(), &s->confinement);
+	s->may_signal_others = caps_have_kill();
 	if (r >= 0)
 		r = loop_init(&s->loop);
 	if (r >= 0)
