@@ -22,12 +22,8 @@ static void warn(const char *sentence)
 /* Keys that are read but that nothing acts on yet: better refused than believed in. */
 static const char *unsupported(const struct config *config)
 {
-	if (config->secrets[0] != '\0')
-		return "secrets";
 	if (config->on_event[0] != '\0')
 		return "on_event";
-	if (config->log_format != LOG_FORMAT_TEXT)
-		return "log_format = json";
 	for (size_t i = 0; i < config->app_count; i++) {
 		if (config->apps[i].health[0] != '\0')
 			return "health";
@@ -50,6 +46,8 @@ static bool load(const char *file, struct config *config)
 	if (unsupported(config))
 		log_write(LOG_ERROR, "%s: twinit " TWINIT_VERSION " cannot do this yet; remove it",
 		          unsupported(config));
+	if (config->log_format == LOG_FORMAT_JSON)
+		log_use_json();
 	return !unsupported(config);
 }
 

@@ -229,6 +229,7 @@ static int ask(struct app *app, struct generation *generation)
 	struct supervisor *s = app->supervisor;
 	struct settings_query query = {
 		.app = &app->config,
+		.secrets = s->config.secrets,
 		.pin = app->pin,
 		.run_dir = s->run.path,
 		.generation = generation->number,

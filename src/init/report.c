@@ -18,7 +18,7 @@ void report(struct supervisor *supervisor, const struct news *news)
 	/* That a replica starts is worth watching, not worth keeping. */
 	if (news->kind != NEWS_REPLICA_STARTING) {
 		news_text(news, &line);
-		log_write(news_level(news->kind), "%s", buffer);
+		log_event(news_level(news->kind), news_name(news->kind), news->app, buffer);
 	}
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		if (concerns(&supervisor->server.clients[i], news->app))

@@ -9,6 +9,7 @@ const char *spawn_stage_name(enum spawn_stage stage)
 {
 	static const char *const names[] = {
 		[STAGE_SESSION] = "make a session of its own",
+		[STAGE_SECRETS] = "be given its secrets",
 		[STAGE_READ_FILTER] = "read its syscall filter",
 		[STAGE_GROUPS] = "take the pool's groups",
 		[STAGE_NAMESPACE] = "enter a mount namespace",

@@ -15,6 +15,7 @@ struct inheritance {
 /* The steps from fork to exec, in their order. */
 enum spawn_stage {
 	STAGE_SESSION,
+	STAGE_SECRETS,
 	STAGE_READ_FILTER,
 	STAGE_GROUPS,
 	STAGE_NAMESPACE,

@@ -10,6 +10,7 @@
 #include "confine/caps.h"
 #include "confine/filter.h"
 #include "confine/namespace.h"
+#include "confine/secrets.h"
 #include "loop/signals.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
@@ -19,6 +20,14 @@ static int enter_session(const struct spawn *spawn)
 	signals_restore(&spawn->inheritance->mask);
 	umask(spawn->inheritance->umask);
 	return setsid() < 0 ? -errno : 0;
+}
+
+static int load_secrets(const struct spawn *spawn)
+{
+	char why[256];
+
+	environ = (char **)spawn->envp;
+	return secrets_load(spawn->secrets, why, sizeof(why));
 }
 
 static int read_filter(const struct spawn *spawn)
@@ -131,13 +140,14 @@ static int load_filter(const struct spawn *spawn)
 
 static int execute(const struct spawn *spawn)
 {
-	execve(spawn->path, (char *const *)spawn->argv, (char *const *)spawn->envp);
+	execve(spawn->path, (char *const *)spawn->argv, environ);
 	return -errno;
 }
 
 /* The stages that need nothing but @spawn. */
 static int (*const stages[])(const struct spawn *) = {
 	[STAGE_SESSION] = enter_session,
+	[STAGE_SECRETS] = load_secrets,
 	[STAGE_READ_FILTER] = read_filter,
 	[STAGE_GROUPS] = take_groups,
 	[STAGE_NAMESPACE] = enter_namespace,

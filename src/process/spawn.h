@@ -26,8 +26,9 @@ struct spawn {
 	const char *const *envp; /* NULL-terminated */
 	int fds[SPAWN_FDS_MAX]; /* fds[i] becomes descriptor SPAWN_FIRST_FD + i; all others close */
 	size_t fd_count;
-	int stderr_fd; /* becomes stdout and stderr */
-	int filter_fd; /* from filter_write(); FD_NONE: no filter */
+	int stderr_fd;       /* becomes stdout and stderr */
+	const char *secrets; /* names of variables to fill in, see secrets_load() */
+	int filter_fd;       /* from filter_write(); FD_NONE: no filter */
 	struct identity identity;
 	enum pin pin;        /* PIN_MOUNT or PIN_USERNS: a mount namespace of its own */
 	const char *link;    /* the release symlink to fix; "": nothing to fix */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "confine/secrets.h"
 #include "fpm/overlay.h"
 #include "listen/address.h"
 #include "process/helper.h"
@@ -23,6 +24,16 @@ void settings_prepend_name(const char *app, unsigned generation, const char *poo
 	struct text text = text_init(to, size);
 
 	text_add(&text, "%s-%u-%s.php", app, generation, pool);
+}
+
+/* FPM's configuration may have ${NAME} of them. */
+static int load_secrets(struct reading *r)
+{
+	int result = secrets_load(r->query->secrets, r->answer->why, sizeof(r->answer->why));
+
+	if (result < 0)
+		r->why.length = strlen(r->answer->why);
+	return result;
 }
 
 static int resolve_release(struct reading *r)
@@ -227,6 +238,7 @@ static int read_pools(struct reading *r)
 void settings_run(const void *query, int answer_fd)
 {
 	static int (*const steps[])(struct reading *) = {
+		load_secrets,
 		resolve_release,
 		find_program,
 		read_info,

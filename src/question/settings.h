@@ -25,6 +25,7 @@ enum {
 
 struct settings_query {
 	const struct app_config *app;
+	const char *secrets; /* see secrets_load() */
 	enum pin pin;
 	const char *run_dir;        /* absolute */
 	unsigned generation;        /* part of the names of files made for it */

@@ -5,14 +5,20 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/text.h"
 
-enum { LINE_SIZE = 2048 }; /* below PIPE_BUF, so that lines of several writers never mix */
+enum {
+	MESSAGE_SIZE = 1536,
+	JSON_END_SIZE = 16, /* an escaped byte and what closes the object */
+	LINE_SIZE = 4096,   /* PIPE_BUF: lines of several writers never mix */
+};
 
 static struct {
 	int fd;
+	bool json;
 	unsigned dropped;
 } journal = { .fd = STDERR_FILENO };
 
@@ -36,41 +42,118 @@ static bool put(const struct text *line)
 	return writable() && write(journal.fd, line->buffer, line->length) == (ssize_t)line->length;
 }
 
+/* --- a line --- */
+
+static const char *const level_words[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARNING] = "warning",
+	[LOG_INFO] = "info",
+};
+
+static void add_json_string(struct text *line, const char *key, const char *value)
+{
+	text_add(line, "\"%s\":\"", key);
+	for (; *value; value++) {
+		unsigned char byte = (unsigned char)*value;
+
+		/* Whatever must be left out, the object stays one. */
+		if (line->size - line->length < JSON_END_SIZE)
+			break;
+		if (byte == '"' || byte == '\\')
+			text_add(line, "\\%c", byte);
+		else if (byte < 0x20 || byte == 0x7f)
+			text_add(line, "\\u%04x", byte);
+		else
+			text_add(line, "%c", byte);
+	}
+	text_add(line, "\"");
+}
+
+/* Bytes above 0x7f go as they are: paths and names in this log are UTF-8 or the reader's affair. */
+static void add_json(struct text *line, enum log_level level, const char *name, const char *app,
+                     const char *message)
+{
+	struct timespec now;
+	struct tm tm;
+	char time[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
+	text_add(line, "{\"time\":\"%s.%03ldZ\",", time, now.tv_nsec / 1000000);
+	add_json_string(line, "level", level_words[level]);
+	text_add(line, ",");
+	add_json_string(line, "event", name);
+	text_add(line, ",");
+	if (*app) {
+		add_json_string(line, "app", app);
+		text_add(line, ",");
+	}
+	add_json_string(line, "text", message);
+	text_add(line, "}");
+}
+
+static void add_plain(struct text *line, enum log_level level, const char *message)
+{
+	size_t begin = line->length;
+
+	text_add(line, "twinit: %s%s%s", level == LOG_INFO ? "" : level_words[level],
+	         level == LOG_INFO ? "" : ": ", message);
+	for (size_t i = begin; i < line->length; i++)
+		if (line->buffer[i] == '\n')
+			line->buffer[i] = ' ';
+}
+
+static bool put_event(enum log_level level, const char *name, const char *app, const char *message)
+{
+	char buffer[LINE_SIZE];
+	struct text line = text_init(buffer, sizeof(buffer) - 1); /* room for the newline */
+
+	if (journal.json)
+		add_json(&line, level, name, app, message);
+	else
+		add_plain(&line, level, message);
+	buffer[line.length++] = '\n';
+	return put(&line);
+}
+
 static bool put_dropped(void)
 {
 	char buffer[80];
-	struct text line = TEXT(buffer);
+	struct text text = TEXT(buffer);
 
 	if (journal.dropped == 0)
 		return true;
-	text_add(&line, "twinit: warning: %u log lines dropped, their reader is slow\n",
-	         journal.dropped);
-	if (!put(&line))
+	text_add(&text, "%u log lines dropped, their reader is slow", journal.dropped);
+	if (!put_event(LOG_WARNING, "log-dropped", "", buffer))
 		return false;
 	journal.dropped = 0;
 	return true;
 }
 
-static void write_line(enum log_level level, int error, const char *format, va_list args)
+void log_event(enum log_level level, const char *name, const char *app, const char *text)
 {
-	static const char *const words[] = {
-		[LOG_ERROR] = "error: ", [LOG_WARNING] = "warning: ", [LOG_INFO] = ""
-	};
 	int saved = errno;
-	char buffer[LINE_SIZE];
-	struct text line = text_init(buffer, sizeof(buffer) - 1); /* room for the newline */
 
-	text_add(&line, "twinit: %s", words[level]);
-	text_vadd(&line, format, args);
-	if (error < 0)
-		text_add(&line, ": %s", strerror(-error));
-	for (size_t i = 0; i < line.length; i++)
-		if (buffer[i] == '\n')
-			buffer[i] = ' ';
-	buffer[line.length++] = '\n';
-	if (!put_dropped() || !put(&line))
+	if (!put_dropped() || !put_event(level, name, app, text))
 		journal.dropped++;
 	errno = saved;
+}
+
+static void write_message(enum log_level level, int error, const char *format, va_list args)
+{
+	char buffer[MESSAGE_SIZE];
+	struct text message = TEXT(buffer);
+
+	text_vadd(&message, format, args);
+	if (error < 0)
+		text_add(&message, ": %s", strerror(-error));
+	log_event(level, "message", "", buffer);
+}
+
+void log_use_json(void)
+{
+	journal.json = true;
 }
 
 void log_write(enum log_level level, const char *format, ...)
@@ -78,7 +161,7 @@ void log_write(enum log_level level, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	write_line(level, 0, format, args);
+	write_message(level, 0, format, args);
 	va_end(args);
 }
 
@@ -87,7 +170,7 @@ int log_errno(int error, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	write_line(LOG_ERROR, error, format, args);
+	write_message(LOG_ERROR, error, format, args);
 	va_end(args);
 	return error;
 }

@@ -1,10 +1,12 @@
 /*
- * log.h - one line an event, to stderr: "twinit: warning: www/1: ...".
+ * log.h - one line an event, to stderr: "twinit: warning: www/1: ...", or one JSON object.
  *
  * PID 1 does not wait for its reader: a line that the pipe cannot take now is counted and said
  * later.  Never changes errno.  Not for children after fork.
  */
 #pragma once
+
+#include <stdbool.h>
 
 #include "util/macros.h"
 
@@ -21,6 +23,9 @@ enum log_level {
  */
 void log_open(void);
 
+/* From now on each line is a JSON object: time, level, event, app, text. */
+void log_use_json(void);
+
 PRINTF_LIKE(2, 3) void log_write(enum log_level level, const char *format, ...);
 
 /*
@@ -28,3 +33,8 @@ PRINTF_LIKE(2, 3) void log_write(enum log_level level, const char *format, ...);
  * `return log_errno(r, "...")` reads well.
  */
 PRINTF_LIKE(2, 3) int log_errno(int error, const char *format, ...);
+
+/*
+ * Log the whole sentence @text as the event @name (stable, for machines) of @app ("": none).
+ */
+void log_event(enum log_level level, const char *name, const char *app, const char *text);
