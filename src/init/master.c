@@ -7,6 +7,7 @@
 
 #include "init/launch.h"
 #include "init/report.h"
+#include "init/stray.h"
 #include "loop/reap.h"
 #include "question/ping.h"
 #include "rollout/backoff.h"
@@ -24,7 +25,6 @@ enum {
 	KILL_RESERVE_MS = 250,
 	TERM_RESERVE_MS = TERM_MS + KILL_RESERVE_MS,
 	QUIT_RESERVE_MS = TERM_MS + TERM_RESERVE_MS,
-	STRAY_MS = 5000,       /* workers whose master died finish their request */
 	START_SLACK_MS = 1000, /* the ping says more than the deadline behind it */
 };
 
@@ -407,56 +407,6 @@ static void explain(struct master *master, const siginfo_t *info)
 		         strsignal(info->si_status));
 }
 
-static void on_stray_late(struct deadline *deadline)
-{
-	struct stray *stray = container_of(deadline, struct stray, deadline);
-
-	signal_group(stray->group, SIGKILL);
-}
-
-/*
- * Workers outlive a master that crashes and go on serving the shared socket.  They are told to
- * finish, and killed when they do not.  The group's number stays taken as long as it has a member,
- * and we reap them all, so it cannot become somebody else's behind our back.
- */
-static void adopt_stray(struct supervisor *supervisor, pid_t group)
-{
-	if (kill(-group, SIGQUIT) < 0 && errno == ESRCH)
-		return; /* nobody left */
-	for (size_t i = 0; i < STRAYS_MAX; i++) {
-		struct stray *stray = &supervisor->strays[i];
-
-		if (stray->group != 0)
-			continue;
-		*stray = (struct stray){ .group = group, .supervisor = supervisor };
-		stray->deadline.on_due = on_stray_late;
-		deadline_arm(&supervisor->loop, &stray->deadline,
-		             supervisor->stop == STOP_NONE ? STRAY_MS : TERM_MS);
-		return;
-	}
-	signal_group(group, SIGKILL);
-}
-
-void strays_look(struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < STRAYS_MAX; i++) {
-		struct stray *stray = &supervisor->strays[i];
-
-		if (stray->group != 0 && kill(-stray->group, 0) < 0 && errno == ESRCH) {
-			deadline_disarm(&supervisor->loop, &stray->deadline);
-			stray->group = 0;
-		}
-	}
-}
-
-bool strays_left(const struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < STRAYS_MAX; i++)
-		if (supervisor->strays[i].group != 0)
-			return true;
-	return false;
-}
-
 static bool is_leaving(const struct master *master)
 {
 	return master->state == MASTER_QUITTING || master->state == MASTER_TERMINATING;
@@ -474,7 +424,7 @@ bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *in
 	launch_remove_private(master);
 	/* After an orderly end what is left in its group are jobs that PHP started, not workers. */
 	if (!is_leaving(master) || supervisor->stop != STOP_NONE)
-		adopt_stray(supervisor, pid);
+		stray_adopt(supervisor, pid);
 	master_deliver(master, EVENT_EXIT);
 	return true;
 }
@@ -491,6 +441,5 @@ void masters_kill_all(struct supervisor *supervisor)
 			signal_group(master->child.pid, SIGKILL);
 			signal_master(master, SIGKILL);
 		}
-	for (size_t i = 0; i < STRAYS_MAX; i++)
-		signal_group(supervisor->strays[i].group, SIGKILL);
+	strays_kill(supervisor);
 }

@@ -25,10 +25,6 @@ struct master *master_find(struct app *app, enum group group, unsigned number);
 /* Is @pid a master's? */
 bool master_is(struct supervisor *supervisor, pid_t pid);
 
-/* End the process groups of dead masters that have become empty or late.  See struct stray. */
-void strays_look(struct supervisor *supervisor);
-bool strays_left(const struct supervisor *supervisor);
-
 /* The program stops: whatever @master's state waits for must come within what is left of that. */
 void master_hurry(struct master *master);
 

@@ -7,6 +7,7 @@
 #include "init/report.h"
 #include "init/roll.h"
 #include "init/sessions.h"
+#include "init/stray.h"
 #include "util/clock.h"
 
 enum { CUT_MS = 1000 }; /* what SIGTERM is given before SIGKILL when all shall end at once */

@@ -19,6 +19,7 @@
 #include "init/run_dir.h"
 #include "init/sessions.h"
 #include "init/shutdown.h"
+#include "init/stray.h"
 #include "loop/reap.h"
 #include "loop/signals.h"
 #include "util/cleanup.h"
