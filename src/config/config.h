@@ -1,7 +1,7 @@
 /*
  * config.h - what the operator can set, as plain data with its defaults.
  *
- * Sources, later ones win: the defaults below, the file (INI), the environment.  doc/twinit.conf.5
+ * Sources, later ones win: the defaults below, the file (INI), the environment.  The README
  * describes each key for the operator.
  */
 #pragma once

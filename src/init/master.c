@@ -19,7 +19,7 @@ enum {
 	 * waits 5 s for that (fastcgi.c), and answers what comes. */
 	QUIT_MS = 6000,
 	LATE_QUIT_MS = 2000, /* one that has had its drain_timeout already */
-	FORCED_MS = 100,     /* what a forced drain leaves to SIGQUIT */
+	FORCED_MS = 100,     /* a forced drain looks who is busy, and leaves as much to SIGQUIT */
 	TERM_MS = 1000,
 	/* Of stop_timeout: SIGKILL comes before its end, and a drain leaves time for the rest. */
 	KILL_RESERVE_MS = 250,
@@ -44,7 +44,7 @@ static uint64_t limited(const struct master *master, uint64_t ms, uint64_t reser
 
 static uint64_t drain_ms(const struct master *master)
 {
-	return master->app->force ? 0 : master->app->config.drain_timeout_ms;
+	return master->app->force ? FORCED_MS : master->app->config.drain_timeout_ms;
 }
 
 static void arm(struct master *master, uint64_t in_ms)

@@ -5,7 +5,7 @@
 #include "util/macros.h"
 
 /*
- * Run the apps of @config until told to stop.  Returns the exit status (DESIGN: 0 stopped as asked,
- * 69 session store unavailable, 70 replicas keep crashing, 78 configuration).
+ * Run the apps of @config until told to stop.  Returns the exit status: 0 stopped as asked,
+ * 69 session store unavailable, 70 replicas keep crashing, 78 configuration.
  */
 MUST_CHECK int supervisor_run(const struct config *config);

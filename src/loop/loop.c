@@ -22,13 +22,17 @@ int loop_watch(struct loop *loop, struct event_source *source)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
 
-	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0)
+		return -errno;
+	source->watched = true;
+	return 0;
 }
 
 void loop_forget(struct loop *loop, struct event_source *source)
 {
-	if (source->fd >= 0)
+	if (source->watched)
 		(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	source->watched = false;
 }
 
 void deadline_disarm(struct loop *loop, struct deadline *deadline)
@@ -94,8 +98,8 @@ int loop_turn(struct loop *loop)
 	for (int i = 0; i < n; i++) {
 		struct event_source *source = events[i].data.ptr;
 
-		/* An earlier callback of this turn may have closed it. */
-		if (source->fd >= 0)
+		/* An earlier callback of this turn may have forgotten it. */
+		if (source->watched)
 			source->on_ready(source);
 	}
 	run_due(loop);

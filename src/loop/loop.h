@@ -6,13 +6,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/macros.h"
 
 /* A descriptor somebody waits for, embedded in its owner, who finds itself with container_of(). */
 struct event_source {
-	int fd; /* owned by the embedding structure */
+	int fd;       /* owned by the embedding structure */
+	bool watched; /* the loop's */
 	void (*on_ready)(struct event_source *source);
 };
 
@@ -38,7 +40,10 @@ void loop_done(struct loop *loop);
  */
 MUST_CHECK int loop_watch(struct loop *loop, struct event_source *source);
 
-/* Stop watching; does not close.  Fine for a source that is not watched. */
+/*
+ * Stop watching, at once: on_ready is not called any more in this turn either.  Does not close.
+ * Fine for a source that is not watched.
+ */
 void loop_forget(struct loop *loop, struct event_source *source);
 
 /* Call deadline->on_due once, @in_ms from now.  An armed deadline is moved. */
