@@ -121,29 +121,49 @@ static int unix_find_stranger(const struct address *address)
 	return 0;
 }
 
+/* What a twinit that was killed left may go, what is no socket is not ours. */
+static int unix_clear_name(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	return unlink(path) < 0 ? -errno : 0;
+}
+
+/* Owner, mode and backlog are the creator's job; FPM does nothing to a socket it inherits. */
+static int unix_dress(const struct address *address, const char *path, int fd)
+{
+	/* While it is ours: changing another's mode needs CAP_FOWNER. */
+	if (chmod(path, address->mode) < 0)
+		return -errno;
+	/* Without CAP_CHOWN we can only make sockets for ourselves; then that is what is asked. */
+	if ((address->owner != geteuid() || address->group != getegid()) &&
+	    lchown(path, address->owner, address->group) < 0)
+		return -errno;
+	return listen(fd, backlog_of(address)) < 0 ? -errno : 0;
+}
+
 static int unix_open_lane(struct lanes *lanes, unsigned lane)
 {
 	const struct address *address = &lanes->address;
 	struct sockaddr_un un;
 	int r = unix_temporary(address, lane, &un);
 
+	if (r >= 0)
+		r = unix_clear_name(un.sun_path);
 	if (r < 0)
 		return r;
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
 		return -errno;
-	(void)unlink(un.sun_path);
-	if (bind(fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
-		return -errno;
-	/* While it is ours: changing another's mode needs CAP_FOWNER. */
-	if (chmod(un.sun_path, address->mode) < 0)
-		return -errno;
-	/* Without CAP_CHOWN we can only make sockets for ourselves; then that is what is asked. */
-	if ((address->owner != geteuid() || address->group != getegid()) &&
-	    lchown(un.sun_path, address->owner, address->group) < 0)
-		return -errno;
-	if (listen(fd, backlog_of(address)) < 0)
-		return -errno;
+	r = unix_dress(address, un.sun_path, fd);
+	if (r < 0) {
+		(void)unlink(un.sun_path);
+		return r;
+	}
 	fd_close(&lanes->fds[lane]);
 	lanes->fds[lane] = TAKE_FD(fd);
 	return 0;
@@ -152,13 +172,14 @@ static int unix_open_lane(struct lanes *lanes, unsigned lane)
 static int unix_publish(struct lanes *lanes, unsigned lane)
 {
 	struct sockaddr_un un;
+	struct stat st;
 	int r = unix_temporary(&lanes->address, lane, &un);
 
 	if (r < 0)
 		return r;
-	if (rename(un.sun_path, address_path(&lanes->address)) < 0)
+	if (lstat(un.sun_path, &st) < 0 || rename(un.sun_path, address_path(&lanes->address)) < 0)
 		return -errno;
-	lanes->published = true;
+	lanes->published = st.st_ino;
 	return 0;
 }
 
@@ -176,11 +197,14 @@ static int unix_open(struct lanes *lanes)
 
 static void unix_unpublish(struct lanes *lanes)
 {
+	const char *path = address_path(&lanes->address);
 	struct sockaddr_un un;
+	struct stat st;
 
-	if (lanes->published)
-		(void)unlink(address_path(&lanes->address));
-	lanes->published = false;
+	/* Somebody else may have put his socket there meanwhile. */
+	if (lanes->published != 0 && lstat(path, &st) == 0 && st.st_ino == lanes->published)
+		(void)unlink(path);
+	lanes->published = 0;
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
 		if (lanes->fds[lane] >= 0 && unix_temporary(&lanes->address, lane, &un) >= 0)
 			(void)unlink(un.sun_path);

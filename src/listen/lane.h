@@ -30,7 +30,7 @@ struct lanes {
 	int fds[LANE_COUNT]; /* FD_NONE: not open */
 	unsigned active;     /* the lane that gets new connections */
 	bool steered;
-	bool published; /* unix: the public path is ours */
+	ino_t published; /* unix: the socket that we put on the public path; 0: none */
 };
 
 /* An empty value: nothing open. */

@@ -547,6 +547,55 @@ static void test_the_drain_lasts_until_the_last_old_master_is_gone(void **state)
 	}
 }
 
+static void test_a_long_drain_does_not_keep_the_next_roll_waiting(void **state)
+{
+	struct scene s = in_drain();
+
+	(void)state;
+	rollout_request(&s.rollout);
+	expect_patience(&s);
+	s.view.drain_long = true;
+	expect(&s, ORDER_FILL);
+	expect_end(&s, ROLL_DONE);
+	s.view.drain_long = false;
+	expect(&s, ORDER_PREFLIGHT);
+	expect(&s, ORDER_CLEAR);
+	expect(&s, ORDER_BUILD);
+	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	/* The old ones of both are waited for. */
+	assert_int_equal(count(&s, GROUP_OLD), 2);
+	assert_int_equal(rollout_next(&s.rollout, &s.view).kind, ORDER_CUTOVER);
+	expect_patience(&s);
+	move_all(&s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
+	expect(&s, ORDER_FILL);
+	expect_end(&s, ROLL_DONE);
+}
+
+static void test_a_long_drain_is_waited_for_when_nobody_waits(void **state)
+{
+	struct scene s = in_drain();
+
+	(void)state;
+	s.view.drain_long = true;
+	expect_patience(&s);
+}
+
+static void test_a_long_drain_is_waited_for_when_replicas_are_to_come(void **state)
+{
+	struct scene s = scene_of(2, 1);
+
+	(void)state;
+	rollout_request(&s.rollout);
+	expect(&s, ORDER_PREFLIGHT);
+	expect(&s, ORDER_CLEAR);
+	expect(&s, ORDER_BUILD);
+	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_CUTOVER);
+	rollout_request(&s.rollout);
+	s.view.drain_long = true;
+	expect_patience(&s);
+}
+
 static void test_what_the_surge_left_out_is_started_and_waited_for(void **state)
 {
 	struct scene s = scene_of(3, 1);
@@ -721,6 +770,9 @@ int main(void)
 		cmocka_unit_test(test_a_cutover_that_fails_abandons_the_candidates),
 		cmocka_unit_test(test_a_build_that_cannot_begin_fails),
 		cmocka_unit_test(test_the_drain_lasts_until_the_last_old_master_is_gone),
+		cmocka_unit_test(test_a_long_drain_does_not_keep_the_next_roll_waiting),
+		cmocka_unit_test(test_a_long_drain_is_waited_for_when_nobody_waits),
+		cmocka_unit_test(test_a_long_drain_is_waited_for_when_replicas_are_to_come),
 		cmocka_unit_test(test_what_the_surge_left_out_is_started_and_waited_for),
 		cmocka_unit_test(test_a_crash_after_the_cutover_does_not_hold_the_end_up),
 		cmocka_unit_test(test_a_crash_of_an_active_one_does_not_stop_the_build),

@@ -1,0 +1,254 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "forked.h"
+#include "util/log.h"
+
+/* What stderr is, in a child of the test's own: the log's state is the program's. */
+static int reader; /* the other end */
+
+static void stderr_is_a_pipe(bool open)
+{
+	int ends[2];
+
+	CHECK(pipe(ends) == 0);
+	CHECK(dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+	close(ends[1]);
+	reader = ends[0];
+	CHECK(fcntl(reader, F_SETFL, O_NONBLOCK) == 0);
+	if (open)
+		log_open();
+}
+
+static void stderr_is_a_socket(bool open)
+{
+	int ends[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	CHECK(dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+	close(ends[1]);
+	reader = ends[0];
+	CHECK(fcntl(reader, F_SETFL, O_NONBLOCK) == 0);
+	if (open)
+		log_open();
+}
+
+/* Everything that is there to read. */
+static const char *said(void)
+{
+	static char text[16384];
+	size_t length = 0;
+	ssize_t n;
+
+	while ((n = read(reader, text + length, sizeof(text) - 1 - length)) > 0)
+		length += (size_t)n;
+	text[length] = '\0';
+	return text;
+}
+
+/* Blocking writers would now wait. */
+static void fill(void)
+{
+	char junk[4096];
+	int flags = fcntl(STDERR_FILENO, F_GETFL);
+
+	memset(junk, '.', sizeof(junk));
+	CHECK(fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK) == 0);
+	while (write(STDERR_FILENO, junk, sizeof(junk)) > 0)
+		continue;
+	CHECK(errno == EAGAIN);
+	CHECK(fcntl(STDERR_FILENO, F_SETFL, flags) == 0);
+}
+
+static void drain(void)
+{
+	char junk[65536];
+
+	while (read(reader, junk, sizeof(junk)) > 0)
+		continue;
+}
+
+/* --- lines --- */
+
+static void write_levels(void *context)
+{
+	(void)context;
+	stderr_is_a_pipe(true);
+	log_write(LOG_ERROR, "a %s", "row");
+	log_write(LOG_WARNING, "www/%d: slow", 1);
+	log_write(LOG_INFO, "ready");
+	CHECK(strcmp(said(), "twinit: error: a row\n"
+	                     "twinit: warning: www/1: slow\n"
+	                     "twinit: ready\n") == 0);
+}
+
+static void test_a_line_says_how_bad_it_is(void **state)
+{
+	(void)state;
+	in_child(write_levels, NULL);
+}
+
+static void write_errno(void *context)
+{
+	(void)context;
+	stderr_is_a_pipe(true);
+	errno = EBUSY;
+	CHECK(log_errno(-ENOENT, "cannot open %s", "it") == -ENOENT);
+	CHECK(errno == EBUSY);
+	log_write(LOG_INFO, "x");
+	CHECK(errno == EBUSY);
+	CHECK(strcmp(said(), "twinit: error: cannot open it: No such file or directory\n"
+	                     "twinit: x\n") == 0);
+}
+
+static void test_an_error_is_explained_and_returned(void **state)
+{
+	(void)state;
+	in_child(write_errno, NULL);
+}
+
+static void write_newlines(void *context)
+{
+	(void)context;
+	stderr_is_a_pipe(true);
+	log_write(LOG_INFO, "%s", "one\ntwo\n");
+	CHECK(strcmp(said(), "twinit: one two \n") == 0);
+}
+
+static void test_a_newline_becomes_a_blank(void **state)
+{
+	(void)state;
+	in_child(write_newlines, NULL);
+}
+
+static void write_long(void *context)
+{
+	static char longer[5000];
+
+	(void)context;
+	stderr_is_a_pipe(true);
+	memset(longer, 'x', sizeof(longer) - 1);
+	log_write(LOG_INFO, "%s", longer);
+	log_write(LOG_INFO, "next");
+	const char *text = said();
+	const char *end = strchr(text, '\n');
+	CHECK(end && end - text > 2000 && end - text < 2048);
+	CHECK(strcmp(end, "\ntwinit: next\n") == 0);
+}
+
+static void test_a_long_line_is_cut_and_ended(void **state)
+{
+	(void)state;
+	in_child(write_long, NULL);
+}
+
+/* --- readers --- */
+
+static const struct reading_row {
+	const char *says;
+	void (*prepare)(bool open);
+	bool open;
+} readers[] = {
+	{ "a pipe", stderr_is_a_pipe, true },
+	{ "a pipe before log_open()", stderr_is_a_pipe, false },
+	{ "a socket", stderr_is_a_socket, true },
+	{ "a socket before log_open()", stderr_is_a_socket, false },
+};
+
+static void write_to_a_slow_reader(void *context)
+{
+	const struct reading_row *row = context;
+
+	row->prepare(row->open);
+	fill();
+	for (int i = 0; i < 3; i++)
+		log_write(LOG_INFO, "lost %d", i);
+	drain();
+	log_write(LOG_INFO, "seen");
+	log_write(LOG_INFO, "also seen");
+	CHECK(strcmp(said(), "twinit: warning: 3 log lines dropped, their reader is slow\n"
+	                     "twinit: seen\n"
+	                     "twinit: also seen\n") == 0);
+}
+
+static void test_a_slow_reader_costs_lines_and_no_time(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
+		in_child_row(readers[i].says, write_to_a_slow_reader, (void *)&readers[i]);
+}
+
+static void write_with_shared_stderr(void *context)
+{
+	const struct reading_row *row = context;
+
+	row->prepare(row->open);
+	log_write(LOG_INFO, "x");
+	CHECK((fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK) == 0);
+}
+
+static void test_the_childrens_stderr_still_blocks(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
+		in_child_row(readers[i].says, write_with_shared_stderr, (void *)&readers[i]);
+}
+
+static void write_to_nobody(void *context)
+{
+	const struct reading_row *row = context;
+
+	row->prepare(row->open);
+	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	close(reader);
+	errno = 0;
+	log_write(LOG_ERROR, "nobody reads this");
+	CHECK(errno == 0);
+}
+
+static void test_no_reader_is_no_harm(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
+		in_child_row(readers[i].says, write_to_nobody, (void *)&readers[i]);
+}
+
+static void look_at_the_logs_own_descriptor(void *context)
+{
+	int last = dup(STDIN_FILENO);
+
+	(void)context;
+	close(last);
+	stderr_is_a_pipe(false);
+	int next = dup(STDIN_FILENO);
+	close(next);
+	log_open();
+	CHECK(fcntl(next, F_GETFD) == FD_CLOEXEC);
+}
+
+static void test_no_child_gets_the_logs_own_descriptor(void **state)
+{
+	(void)state;
+	in_child(look_at_the_logs_own_descriptor, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_line_says_how_bad_it_is),
+		TEST(test_an_error_is_explained_and_returned),
+		TEST(test_a_newline_becomes_a_blank),
+		TEST(test_a_long_line_is_cut_and_ended),
+		TEST(test_a_slow_reader_costs_lines_and_no_time),
+		TEST(test_the_childrens_stderr_still_blocks),
+		TEST(test_no_reader_is_no_harm),
+		TEST(test_no_child_gets_the_logs_own_descriptor),
+	};
+
+	return cmocka_run_group_tests_name("util/log", tests, NULL, NULL);
+}
