@@ -56,7 +56,7 @@ const struct command restart_command = {
 	.arguments = "[--force] [all | APP]",
 	.summary = "roll to the current release, show each step, wait",
 	.help = "New masters are started and checked, all connections move to them in one step, "
-	        "the\n"
+		"the\n"
 		"old ones finish what they have, or, with --force, are ended at once; what waits\n"
 		"behind hung workers is then served by the new release.  Exit status 0 only when\n"
 		"the roll succeeded; after a refused or failed one the old release serves on.\n",

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "config/load.h"
+#include "config/supported.h"
 #include "init/plain.h"
 #include "init/supervisor.h"
 #include "util/log.h"
@@ -19,22 +20,6 @@ static void warn(const char *sentence)
 	log_write(LOG_WARNING, "%s", sentence);
 }
 
-/* Keys that are read but that nothing acts on yet: better refused than believed in. */
-static const char *unsupported(const struct config *config)
-{
-	if (config->on_event[0] != '\0')
-		return "on_event";
-	for (size_t i = 0; i < config->app_count; i++) {
-		if (config->apps[i].health[0] != '\0')
-			return "health";
-		if (config->apps[i].warm[0] != '\0')
-			return "warm";
-		if (config->apps[i].linger_ms != 0)
-			return "linger";
-	}
-	return NULL;
-}
-
 static bool load(const char *file, struct config *config)
 {
 	char error[CONFIG_ERROR_SIZE];
@@ -43,12 +28,14 @@ static bool load(const char *file, struct config *config)
 		log_write(LOG_ERROR, "%s", error);
 		return false;
 	}
-	if (unsupported(config))
+	if (config_unsupported(config)) {
 		log_write(LOG_ERROR, "%s: twinit " TWINIT_VERSION " cannot do this yet; remove it",
-		          unsupported(config));
+		          config_unsupported(config));
+		return false;
+	}
 	if (config->log_format == LOG_FORMAT_JSON)
 		log_use_json();
-	return !unsupported(config);
+	return true;
 }
 
 static int run(int argc, char *argv[])
@@ -64,7 +51,7 @@ static int run(int argc, char *argv[])
 		else
 			return command_usage(&run_command, "unexpected argument", argv[i]);
 	}
-	return load(file, &config) ? supervisor_run(&config) : CONFIG_STATUS;
+	return load(file, &config) ? supervisor_run(file, &config) : CONFIG_STATUS;
 }
 
 /* --- an inherited CMD --- */
@@ -105,14 +92,17 @@ int run_fpm(int argc, char *argv[])
 {
 	static struct config config;
 
-	if (!load(getenv("TWINIT_CONFIG"), &config))
-		return CONFIG_STATUS;
-	text_copy_cut(config.apps[0].php_fpm, sizeof(config.apps[0].php_fpm), argv[0]);
+	const char *file = getenv("TWINIT_CONFIG");
+	const char *fpm_config = "";
+
 	for (int i = 1; i + 1 < argc; i++)
 		if (takes_file(argv[i]))
-			text_copy_cut(config.apps[0].fpm_config, sizeof(config.apps[0].fpm_config),
-			              argv[i + 1]);
-	return supervisor_run(&config);
+			fpm_config = argv[i + 1];
+	/* By the environment, so that a roll, which reads all again, comes to the same. */
+	if (setenv("TWINIT_APP_PHP_FPM", argv[0], 1) < 0 ||
+	    (*fpm_config && setenv("TWINIT_APP_FPM_CONFIG", fpm_config, 1) < 0))
+		return CONFIG_STATUS;
+	return load(file, &config) ? supervisor_run(file, &config) : CONFIG_STATUS;
 }
 
 /* Its configuration says where to answer; whatever is wrong with it, the command runs. */

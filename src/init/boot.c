@@ -113,26 +113,9 @@ static bool all_answered(struct supervisor *s, bool isolation)
 	return all;
 }
 
-/* Whoever asks for it relies on it. */
-static bool read_only_possible(struct supervisor *s)
-{
-	for (size_t i = 0; i < s->app_count; i++) {
-		struct app *app = &s->apps[i];
-
-		if (app->config.read_only && app->pin != PIN_MOUNT && app->pin != PIN_USERNS) {
-			fail(s, EXIT_CONFIG, app,
-			     "read_only = yes needs isolation by namespace, which cannot be had "
-			     "here; "
-			     "set read_only = no");
-			return false;
-		}
-	}
-	return true;
-}
-
 static void from_isolation(struct supervisor *s)
 {
-	if (!all_answered(s, true) || !read_only_possible(s))
+	if (!all_answered(s, true))
 		return;
 	s->boot = BOOT_SETTINGS;
 	for (size_t i = 0; i < s->app_count; i++) {
@@ -155,6 +138,7 @@ static void from_settings(struct supervisor *s)
 	deadline_arm(&s->loop, &s->boot_limit, s->config.sessions.wait_ms);
 	for (size_t i = 0; i < s->app_count; i++) {
 		s->apps[i].active = s->apps[i].candidate;
+		s->apps[i].config = s->apps[i].active->fpm.app;
 		s->apps[i].candidate = NULL;
 		if (sessions_wanted(&s->apps[i]))
 			sessions_ask(&s->apps[i]);

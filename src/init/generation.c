@@ -182,11 +182,22 @@ static void ask_store(struct app *app)
 
 /* --- settings --- */
 
+/* Whoever asks for a read-only release relies on it. */
+static bool read_only_possible(struct app *app)
+{
+	if (!app->candidate->fpm.app.read_only || app->pin == PIN_MOUNT || app->pin == PIN_USERNS)
+		return true;
+	refuse(app, "read_only = yes needs isolation by namespace, which cannot be had here; set "
+	            "read_only = no");
+	return false;
+}
+
 static void accept_settings(struct app *app)
 {
 	struct generation *generation = app->candidate;
 
-	if (!may_signal_masters(app, &generation->fpm.identity) || !match_pools(app, generation))
+	if (!may_signal_masters(app, &generation->fpm.identity) || !read_only_possible(app) ||
+	    !match_pools(app, generation))
 		return;
 	seal(generation);
 	ask_store(app);
@@ -229,6 +240,8 @@ static int ask(struct app *app, struct generation *generation)
 	struct supervisor *s = app->supervisor;
 	struct settings_query query = {
 		.app = &app->config,
+		.read_again = s->boot == BOOT_DONE,
+		.config_file = s->config_file,
 		.secrets = s->config.secrets,
 		.pin = app->pin,
 		.run_dir = s->run.path,

@@ -173,9 +173,9 @@ int launch_master(struct master *master)
 		.filter_fd = generation->filter,
 		.identity = generation->fpm.identity,
 		.pin = master->app->pin,
-		.link = master->app->config.release,
+		.link = generation->fpm.app.release,
 		.release = generation->release.path,
-		.read_only = master->app->config.read_only,
+		.read_only = generation->fpm.app.read_only,
 	};
 	int r;
 

@@ -110,7 +110,7 @@ static int start_ping(struct master *master)
 	struct ping_query query = {
 		.private_fd = s->run.private_fd,
 		.count = master->generation->fpm.settings.pool_count,
-		.timeout_ms = master->app->config.start_timeout_ms,
+		.timeout_ms = master->generation->fpm.app.start_timeout_ms,
 	};
 	struct question question = {
 		.run = ping_run,
@@ -163,7 +163,7 @@ static int spawn(struct master *master)
 	news.lane = master->lane;
 	if (!master->rescue)
 		report(master->app->supervisor, &news);
-	arm(master, master->app->config.start_timeout_ms + START_SLACK_MS);
+	arm(master, master->generation->fpm.app.start_timeout_ms + START_SLACK_MS);
 	r = start_ping(master);
 	if (r < 0)
 		log_errno(r, "%s/%u: cannot ping it", master->app->config.name, master->number);

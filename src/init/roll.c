@@ -14,9 +14,16 @@
 /* A drain that takes longer lets a roll that was asked for meanwhile begin. */
 enum { DRAIN_LONG_MS = 1000 };
 
-static unsigned surge_of(const struct app *app)
+/* A roll goes by the configuration that it brings. */
+static const struct app_config *config_of_roll(const struct app *app)
 {
-	return app->config.surge == SURGE_DEFAULT ? app->config.replicas : app->config.surge;
+	return app->candidate && app->preflight_answer == ANSWER_YES ? &app->candidate->fpm.app
+	                                                             : &app->config;
+}
+
+static unsigned surge_of(const struct app_config *config)
+{
+	return config->surge == SURGE_DEFAULT ? config->replicas : config->surge;
 }
 
 static enum answer is_lane_empty(const struct app *app)
@@ -28,9 +35,10 @@ static enum answer is_lane_empty(const struct app *app)
 
 static struct roll_view view_of(const struct app *app)
 {
+	const struct app_config *config = config_of_roll(app);
 	struct roll_view view = {
-		.replicas = app->config.replicas,
-		.surge = surge_of(app),
+		.replicas = config->replicas,
+		.surge = surge_of(config),
 		.preflight = app->preflight_answer,
 		.lane_empty = is_lane_empty(app),
 		.drain_long = app->drain_long,
@@ -81,7 +89,7 @@ static void make_room(struct app *app)
 {
 	/* The one that leaves may take drain_timeout, and then the lane is looked at again. */
 	deadline_arm(&app->supervisor->loop, &app->lane_limit, 2 * app->config.drain_timeout_ms);
-	for (unsigned number = app->config.replicas; number > 0; number--) {
+	for (unsigned number = REPLICAS_MAX; number > 0; number--) {
 		struct master *master = master_find(app, GROUP_ACTIVE, number);
 
 		if (master && master->state == MASTER_READY) {
@@ -154,6 +162,7 @@ static void cut_over(struct app *app)
 	deadline_arm(&app->supervisor->loop, &app->drain_long_at, DRAIN_LONG_MS);
 	app->lane = lane;
 	app->active = app->candidate;
+	app->config = app->active->fpm.app;
 	app->candidate = NULL;
 	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
 	report(app->supervisor, &news);

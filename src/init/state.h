@@ -98,7 +98,7 @@ struct lane_watch {
 struct app {
 	struct supervisor *supervisor;
 	size_t index;
-	struct app_config config;
+	struct app_config config; /* of the active generation */
 	enum pin pin;
 	char pin_why[WHY_SIZE];
 
@@ -169,6 +169,7 @@ struct supervisor {
 		confinement; /* our own, to tell an FPM tree's processes from others */
 	struct event_source signals;
 	struct config config;
+	const char *config_file; /* as config_load() takes it */
 	uint64_t started_ms;
 
 	struct run_dir run;

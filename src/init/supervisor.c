@@ -304,13 +304,14 @@ static void clean_up(struct supervisor *s)
 	(void)unlinkat(s->run.fd, WIRE_SOCKET, 0);
 }
 
-int supervisor_run(const struct config *config)
+int supervisor_run(const char *config_file, const struct config *config)
 {
 	static struct supervisor s;
 
 	s.run.fd = s.run.private_fd = s.run.pin_fd = FD_NONE;
 	s.started_ms = clock_ms();
 	s.config = *config;
+	s.config_file = config_file;
 	s.stderr_fd = STDERR_FILENO;
 	s.relay.source.fd = FD_NONE;
 	s.relay_fd = FD_NONE;

@@ -5,7 +5,8 @@
 #include "util/macros.h"
 
 /*
- * Run the apps of @config until told to stop.  Returns the exit status: 0 stopped as asked,
+ * Run the apps of @config, which was read from @config_file (see config_load()) and is read again
+ * at each roll, until told to stop.  Returns the exit status: 0 stopped as asked,
  * 69 session store unavailable, 70 replicas keep crashing, 78 configuration.
  */
-MUST_CHECK int supervisor_run(const struct config *config);
+MUST_CHECK int supervisor_run(const char *config_file, const struct config *config);

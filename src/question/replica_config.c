@@ -101,7 +101,7 @@ static int write_prepend(struct reading *r, const struct overlay_pin *pin, const
 	const struct settings_query *q = r->query;
 	char name[NAME_SIZE + POOL_NAME_SIZE + 32], own[CONFIG_PATH_SIZE];
 
-	settings_prepend_name(q->app->name, q->generation, pool, name, sizeof(name));
+	settings_prepend_name(r->answer->app.name, q->generation, pool, name, sizeof(name));
 	int result = own_prepend(r, pin, pool, own, sizeof(own));
 	if (result < 0)
 		return result;
@@ -112,7 +112,8 @@ static int write_prepend(struct reading *r, const struct overlay_pin *pin, const
 	/* Readable for PHP whatever our umask is. */
 	if (fchmod(fd, 0644) < 0)
 		return -errno;
-	return pin_write_prepend(out, q->app->release, r->release.path, q->app->docroot, own);
+	return pin_write_prepend(out, r->answer->app.release, r->release.path,
+	                         r->answer->app.docroot, own);
 }
 
 static int write_overlay(struct reading *r, const struct overlay *overlay, int fd)
@@ -131,7 +132,7 @@ static int write_overlay(struct reading *r, const struct overlay *overlay, int f
 
 static struct fpm_settings shares_of(const struct reading *r, unsigned index)
 {
-	const struct app_config *app = r->query->app;
+	const struct app_config *app = &r->answer->app;
 	struct fpm_settings shares = r->answer->settings;
 
 	if (app->workers == WORKERS_SPLIT)
@@ -195,8 +196,8 @@ static int write_replica(struct reading *r, struct overlay *overlay, unsigned in
 	struct text path = TEXT(pid_file);
 
 	/* Other users' PHP may make files there too, so it must not be able to guess the name. */
-	text_add(&path, "%s/pid/%s-%u-%u-%016" PRIx64, q->run_dir, q->app->name, q->generation,
-	         index, r->random);
+	text_add(&path, "%s/pid/%s-%u-%u-%016" PRIx64, q->run_dir, r->answer->app.name,
+	         q->generation, index, r->random);
 	overlay->shares = &shares;
 	overlay->pid_file = pid_file;
 	return write_overlay(r, overlay, q->overlays[index]);
@@ -209,26 +210,26 @@ int replica_config_write(struct reading *r)
 	const struct settings_query *q = r->query;
 	char prefix[CONFIG_PATH_SIZE + NAME_SIZE + 64];
 	struct text prefix_text = TEXT(prefix);
-	const struct overlay_pin pin = { q->app->release, r->release.path, q->app->docroot,
-		                         prefix };
+	const struct overlay_pin pin = { r->answer->app.release, r->release.path,
+		                         r->answer->app.docroot, prefix };
 	struct overlay overlay = {
 		.fpm_config = r->config,
 		.error_log = "/proc/self/fd/2",
 		.as_pool_user = true,
 		/* Longer than we wait for it ourselves, so that only we decide when to be rude. */
-		.process_control_timeout_ms = q->app->drain_timeout_ms + CONTROL_SLACK_MS,
+		.process_control_timeout_ms = r->answer->app.drain_timeout_ms + CONTROL_SLACK_MS,
 		.listen = listen,
 		.pin = q->pin == PIN_PATH ? &pin : NULL,
 	};
 	int result = name_listeners(&r->answer->settings, texts, listen);
 
-	text_add(&prefix_text, "%s/pin/%s-%u-", q->run_dir, q->app->name, q->generation);
+	text_add(&prefix_text, "%s/pin/%s-%u-", q->run_dir, r->answer->app.name, q->generation);
 	if (result >= 0 && overlay.pin)
 		result = write_prepends(r, &pin);
 	if (result >= 0 && overlay.pin)
 		result = resolve_preload(r, &pin);
 	for (unsigned i = 0; result >= 0 && i < OVERLAYS_MAX; i++)
-		if (i < q->app->replicas || i == OVERLAY_RESCUE)
+		if (i < r->answer->app.replicas || i == OVERLAY_RESCUE)
 			result = write_replica(r, &overlay, i);
 	if (result < 0 && r->why.length == 0)
 		text_add(&r->why, "cannot write the replicas' configuration: %s",

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/load.h"
+#include "config/supported.h"
 #include "confine/secrets.h"
 #include "fpm/overlay.h"
 #include "listen/address.h"
@@ -26,6 +28,40 @@ void settings_prepend_name(const char *app, unsigned generation, const char *poo
 	text_add(&text, "%s-%u-%s.php", app, generation, pool);
 }
 
+static const struct app_config *find_app(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->app_count; i++)
+		if (strcmp(config->apps[i].name, name) == 0)
+			return &config->apps[i];
+	return NULL;
+}
+
+/* What only the start of the program reads stays as it was until then. */
+static int read_config(struct reading *r)
+{
+	static struct config config;
+	char error[CONFIG_ERROR_SIZE];
+	const struct app_config *app = r->query->app;
+
+	if (r->query->read_again) {
+		if (config_load(r->query->config_file, environ, &config, error, NULL) < 0) {
+			text_add(&r->why, "%s", error);
+			return -EINVAL;
+		}
+		app = find_app(&config, app->name);
+		if (!app || config_unsupported(&config)) {
+			text_add(&r->why,
+			         app ? "this twinit cannot do '%s' yet; remove it"
+			             : "[app %s] is gone, which needs a restart of the "
+			               "container",
+			         app ? config_unsupported(&config) : r->query->app->name);
+			return -EINVAL;
+		}
+	}
+	r->answer->app = *app;
+	return 0;
+}
+
 /* FPM's configuration may have ${NAME} of them. */
 static int load_secrets(struct reading *r)
 {
@@ -38,7 +74,7 @@ static int load_secrets(struct reading *r)
 
 static int resolve_release(struct reading *r)
 {
-	int result = release_resolve(r->query->app->release, &r->release, r->answer->why,
+	int result = release_resolve(r->answer->app.release, &r->release, r->answer->why,
 	                             sizeof(r->answer->why));
 
 	if (result < 0)
@@ -50,7 +86,7 @@ static int resolve_release(struct reading *r)
 
 static int find_program(struct reading *r)
 {
-	const char *name = r->query->app->php_fpm;
+	const char *name = r->answer->app.php_fpm;
 	struct settings_answer *answer = r->answer;
 
 	if (program_find_fpm(name, answer->php_fpm, sizeof(answer->php_fpm)) >= 0)
@@ -104,7 +140,7 @@ static bool config_in(struct reading *r, const char *directory)
 static int find_config(struct reading *r)
 {
 	char directory[CONFIG_PATH_SIZE];
-	const char *said = r->query->app->fpm_config;
+	const char *said = r->answer->app.fpm_config;
 
 	if (said[0] != '\0') {
 		if (text_copy(r->config, sizeof(r->config), said) && access(said, R_OK) == 0)
@@ -238,6 +274,7 @@ static int read_pools(struct reading *r)
 void settings_run(const void *query, int answer_fd)
 {
 	static int (*const steps[])(struct reading *) = {
+		read_config,
 		load_secrets,
 		resolve_release,
 		find_program,
@@ -278,6 +315,9 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 	if (size != sizeof(*answer))
 		return false;
 	end_text(answer->why, sizeof(answer->why));
+	end_text(answer->app.name, sizeof(answer->app.name));
+	end_text(answer->app.release, sizeof(answer->app.release));
+	end_text(answer->app.publish, sizeof(answer->app.publish));
 	end_text(answer->release, sizeof(answer->release));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
 	end_text(answer->preload, sizeof(answer->preload));
@@ -285,6 +325,8 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 		return true;
 	if (settings->pool_count < 1 || settings->pool_count > POOLS_MAX ||
 	    answer->identity.group_count > IDENTITY_GROUPS_MAX)
+		return false;
+	if (answer->app.replicas < 1 || answer->app.replicas > REPLICAS_MAX)
 		return false;
 	/* No PHP runs as root, whatever somebody made the helper believe. */
 	if (answer->identity.uid == 0 || answer->identity.uid == (uid_t)-1)

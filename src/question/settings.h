@@ -25,7 +25,9 @@ enum {
 
 struct settings_query {
 	const struct app_config *app;
-	const char *secrets; /* see secrets_load() */
+	bool read_again;         /* the app's configuration may have changed since */
+	const char *config_file; /* where, as config_load() takes it */
+	const char *secrets;     /* see secrets_load() */
 	enum pin pin;
 	const char *run_dir;        /* absolute */
 	unsigned generation;        /* part of the names of files made for it */
@@ -45,6 +47,7 @@ struct settings_answer {
 	bool ok;
 	char why[SETTINGS_WHY_SIZE]; /* one sentence when it is not; FPM's own, with file and line
 	                              */
+	struct app_config app;       /* as the configuration is now */
 	char release[RELEASE_PATH_SIZE]; /* what the link names; its descriptor comes along */
 	char php_fpm[CONFIG_PATH_SIZE];
 	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has

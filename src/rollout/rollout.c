@@ -79,12 +79,15 @@ static struct order in_lane(struct rollout *r, const struct roll_view *view)
 		return finish(r, ROLL_REFUSED);
 	if (view->lane_empty == ANSWER_PENDING)
 		return plain(ORDER_NONE);
-	return must_make_room(view) ? enter(r, ROLL_ROOM, plain(ORDER_ROOM)) : build(r, view);
+	if (!must_make_room(view))
+		return build(r, view);
+	r->before_room = present(view, GROUP_ACTIVE);
+	return enter(r, ROLL_ROOM, plain(ORDER_ROOM));
 }
 
 static struct order in_room(struct rollout *r, const struct roll_view *view)
 {
-	if (present(view, GROUP_ACTIVE) >= view->replicas)
+	if (present(view, GROUP_ACTIVE) >= r->before_room)
 		return plain(ORDER_NONE);
 	/* It took its time to leave; a late connection may have come to the lane meanwhile. */
 	if (view->lane_empty == ANSWER_NO) {

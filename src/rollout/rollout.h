@@ -82,6 +82,7 @@ struct rollout {
 	enum roll_phase phase;
 	enum roll_outcome outcome; /* of the roll at hand, once known */
 	bool cutover_failed;       /* the candidates are fine, but cannot be made active */
+	unsigned before_room;      /* active masters when one was told to leave */
 	bool again;                /* asked for during a roll: run once more afterwards */
 };
 
