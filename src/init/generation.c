@@ -192,12 +192,47 @@ static bool read_only_possible(struct app *app)
 	return false;
 }
 
+/* Mebibytes, rounded up. */
+static unsigned mebibytes(uint64_t bytes)
+{
+	return (unsigned)((bytes + (1 << 20) - 1) >> 20);
+}
+
+/* Too tight for the surge: less of it, down to one out and one in. */
+static bool fits(struct app *app)
+{
+	struct app_config *config = &app->candidate->fpm.app;
+	const struct room *room = &app->candidate->fpm.room;
+	unsigned wanted = config->surge == SURGE_DEFAULT ? config->replicas : config->surge;
+	unsigned possible;
+	char why[WHY_SIZE];
+	struct text text = TEXT(why);
+
+	if (room_surge(room, config->replicas, wanted, &possible)) {
+		if (possible < wanted)
+			log_write(LOG_WARNING,
+			          "%s: the container's limits leave room for %u more replicas of "
+			          "%u MiB "
+			          "and %u processes, rolling with surge %u instead of %u",
+			          app->config.name, possible, mebibytes(room->memory_each),
+			          (unsigned)room->pids_each, possible, wanted);
+		config->surge = possible;
+		return true;
+	}
+	text_add(&text,
+	         "no room for a second replica of %u MiB and %u processes; raise the container's "
+	         "memory or pids limit",
+	         mebibytes(room->memory_each), (unsigned)room->pids_each);
+	refuse(app, why);
+	return false;
+}
+
 static void accept_settings(struct app *app)
 {
 	struct generation *generation = app->candidate;
 
 	if (!may_signal_masters(app, &generation->fpm.identity) || !read_only_possible(app) ||
-	    !match_pools(app, generation))
+	    !match_pools(app, generation) || (app->active && !fits(app)))
 		return;
 	seal(generation);
 	ask_store(app);
@@ -263,6 +298,9 @@ static int ask(struct app *app, struct generation *generation)
 		query.overlays[i] = generation->overlays[i];
 		question.keep[question.keep_count++] = generation->overlays[i];
 	}
+	for (size_t i = 0; i < MASTERS_MAX && query.master_count < REPLICAS_MAX; i++)
+		if (app->masters[i].state == MASTER_READY && app->masters[i].group == GROUP_ACTIVE)
+			query.masters[query.master_count++] = app->masters[i].child.pid;
 	app->preflight.on_answer = on_answer;
 	app->preflight.on_end = on_end;
 	return helper_start(&app->preflight, &s->loop, &s->inheritance, &question);

@@ -15,6 +15,7 @@
 #include "fpm/overlay.h"
 #include "listen/address.h"
 #include "process/helper.h"
+#include "question/limits.h"
 #include "question/program.h"
 #include "question/reading.h"
 #include "util/cleanup.h"
@@ -59,6 +60,12 @@ static int read_config(struct reading *r)
 		}
 	}
 	r->answer->app = *app;
+	return 0;
+}
+
+static int look_at_limits(struct reading *r)
+{
+	r->answer->room = limits_look(LIMITS_CGROUP, r->query->masters, r->query->master_count);
 	return 0;
 }
 
@@ -275,6 +282,7 @@ void settings_run(const void *query, int answer_fd)
 {
 	static int (*const steps[])(struct reading *) = {
 		read_config,
+		look_at_limits,
 		load_secrets,
 		resolve_release,
 		find_program,

@@ -15,6 +15,7 @@
 #include "fpm/settings.h"
 #include "release/pin.h"
 #include "release/release.h"
+#include "rollout/room.h"
 
 enum {
 	/* One overlay a replica, and one for a rescue master. */
@@ -25,6 +26,8 @@ enum {
 
 struct settings_query {
 	const struct app_config *app;
+	pid_t masters[REPLICAS_MAX]; /* the active ones, to see what a replica uses */
+	size_t master_count;
 	bool read_again;         /* the app's configuration may have changed since */
 	const char *config_file; /* where, as config_load() takes it */
 	const char *secrets;     /* see secrets_load() */
@@ -47,6 +50,7 @@ struct settings_answer {
 	bool ok;
 	char why[SETTINGS_WHY_SIZE]; /* one sentence when it is not; FPM's own, with file and line
 	                              */
+	struct room room;            /* what the container's limits leave */
 	struct app_config app;       /* as the configuration is now */
 	char release[RELEASE_PATH_SIZE]; /* what the link names; its descriptor comes along */
 	char php_fpm[CONFIG_PATH_SIZE];
