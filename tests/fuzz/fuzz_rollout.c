@@ -13,7 +13,8 @@
 #include "rollout/lifecycle.h"
 #include "rollout/rollout.h"
 
-enum { PLACES = LANE_COUNT * (REPLICAS_MAX + 1) }; /* MASTERS_MAX of init/state.h */
+/* MASTERS_MAX and GENERATIONS_MAX of init/state.h. */
+enum { PLACES = LANE_COUNT * (REPLICAS_MAX + 1), GENERATIONS = LANE_COUNT + 1 };
 
 struct master {
 	enum master_state state;
@@ -21,14 +22,18 @@ struct master {
 	bool rescue;
 	unsigned number;
 	unsigned lane;
+	unsigned generation; /* from 1 */
 };
 
 struct world {
 	unsigned replicas;
 	unsigned surge;
 	bool steered;
+	unsigned lanes; /* 2 to LANE_COUNT: with fewer of them more has to be waited for */
 	struct master masters[PLACES];
 	unsigned lane;           /* the active one */
+	unsigned active;         /* generation */
+	unsigned candidate;      /* the same; 0: none */
 	unsigned build_lane;     /* LANE_COUNT: none is empty */
 	bool queued[LANE_COUNT]; /* a connection waits there */
 	struct rollout rollout;
@@ -101,7 +106,11 @@ static void start(struct world *w, enum group group, unsigned lane, unsigned num
 		if (master->state != MASTER_GONE)
 			continue;
 		*master = (struct master){
-			.group = group, .lane = lane, .number = number, .rescue = rescue
+			.group = group,
+			.lane = lane,
+			.number = number,
+			.rescue = rescue,
+			.generation = group == GROUP_CANDIDATE ? w->candidate : w->active,
 		};
 		deliver(w, master, EVENT_START);
 		return;
@@ -126,8 +135,8 @@ static unsigned pick_lane(const struct world *w)
 {
 	if (!w->steered)
 		return w->lane;
-	for (unsigned i = 1; i < LANE_COUNT; i++) {
-		unsigned lane = (w->lane + i) % LANE_COUNT;
+	for (unsigned i = 1; i < w->lanes; i++) {
+		unsigned lane = (w->lane + i) % w->lanes;
 
 		if (lane_empty(w, lane))
 			return lane;
@@ -165,7 +174,7 @@ static void watch_lanes(struct world *w)
 	for (size_t i = 0; i < PLACES; i++)
 		if (w->masters[i].rescue && w->masters[i].state == MASTER_READY)
 			deliver(w, &w->masters[i], EVENT_DRAIN);
-	for (unsigned lane = 0; w->steered && lane < LANE_COUNT; lane++)
+	for (unsigned lane = 0; w->steered && lane < w->lanes; lane++)
 		if (w->queued[lane] && !has_master(w, lane) && (lane != w->lane || w->stopping))
 			start(w, GROUP_OLD, lane, 1, true);
 }
@@ -183,6 +192,25 @@ static void end_by_order(struct world *w, struct master *master, enum master_eve
 	deliver(w, master, event);
 }
 
+static bool generation_in_use(const struct world *w, unsigned generation)
+{
+	if (generation == w->active)
+		return true;
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state != MASTER_GONE && w->masters[i].generation == generation)
+			return true;
+	return false;
+}
+
+/* What a roll starts with has its own place; where none is free it is refused. */
+static unsigned free_generation(const struct world *w)
+{
+	for (unsigned generation = 1; generation <= GENERATIONS; generation++)
+		if (!generation_in_use(w, generation))
+			return generation;
+	return 0;
+}
+
 static void begin(struct world *w)
 {
 	assert(w->asked && !w->rolling && !w->stopping);
@@ -190,7 +218,8 @@ static void begin(struct world *w)
 	w->rolling = true;
 	w->touched = false;
 	w->cutovers = 0;
-	w->preflight = ANSWER_PENDING;
+	w->candidate = free_generation(w);
+	w->preflight = w->candidate ? ANSWER_PENDING : ANSWER_NO;
 }
 
 static void make_room(struct world *w)
@@ -232,6 +261,7 @@ static void cut_over(struct world *w)
 	}
 	w->cutovers++;
 	w->lane = w->build_lane;
+	w->active = w->candidate;
 	w->drain_long = false;
 	for (size_t i = 0; i < PLACES; i++) {
 		struct master *master = &w->masters[i];
@@ -266,6 +296,7 @@ static void finish(struct world *w, enum roll_outcome outcome)
 	assert(w->rolling);
 	w->rolling = false;
 	w->lane_limit = false;
+	w->candidate = 0;
 	w->outcome = outcome;
 	assert(outcome != ROLL_NONE);
 	assert(outcome != ROLL_REFUSED || !w->touched);
@@ -314,10 +345,28 @@ static void carry_out(struct world *w, struct order order)
 
 /* --- promises about what there is, whatever was ordered --- */
 
+static void check_master(const struct world *w, const struct master *master,
+                         bool seen[GROUP_COUNT][LANE_COUNT][REPLICAS_MAX + 1])
+{
+	if (master->state == MASTER_GONE || master->rescue)
+		return;
+	assert(master->number >= 1 && master->number <= w->replicas);
+	/* None is there twice; old ones of several rolls are on lanes of their own. */
+	assert((master->group == GROUP_OLD && !w->steered) ||
+	       !seen[master->group][master->lane][master->number]);
+	seen[master->group][master->lane][master->number] = true;
+	/* Outside a lane of their own candidates would have visitors. */
+	if (master->group == GROUP_CANDIDATE && w->steered)
+		assert(master->lane != w->lane);
+	if (master->group == GROUP_ACTIVE)
+		assert(master->lane == w->lane);
+}
+
 static void check(struct world *w)
 {
 	unsigned overlap = w->surge > 0 ? w->surge : 1;
 	unsigned now = count(w, GROUP_ACTIVE) + count(w, GROUP_CANDIDATE);
+	bool seen[GROUP_COUNT][LANE_COUNT][REPLICAS_MAX + 1] = { 0 };
 
 	/* Besides them there are those that drain for long, and where room is tight there are none.
 	 */
@@ -325,27 +374,8 @@ static void check(struct world *w)
 	if (w->surge < w->replicas)
 		assert(now + count(w, GROUP_OLD) <= w->replicas + overlap);
 	assert(count(w, GROUP_ACTIVE) <= w->replicas);
-	for (unsigned group = 0; group < GROUP_COUNT; group++)
-		for (size_t i = 0; i < PLACES; i++) {
-			struct master *master = &w->masters[i];
-
-			if (master->state == MASTER_GONE || master->rescue ||
-			    master->group != group)
-				continue;
-			assert(master->number >= 1 && master->number <= w->replicas);
-			/* None is there twice; old ones of several rolls are on lanes of their own.
-			 */
-			for (size_t k = 0; k < i; k++)
-				assert(w->masters[k].state == MASTER_GONE || w->masters[k].rescue ||
-				       w->masters[k].group != group ||
-				       w->masters[k].number != master->number ||
-				       (group == GROUP_OLD && w->masters[k].lane != master->lane));
-			/* Outside a lane of their own candidates would have visitors. */
-			if (group == GROUP_CANDIDATE && w->steered)
-				assert(master->lane != w->lane);
-			if (group == GROUP_ACTIVE)
-				assert(master->lane == w->lane);
-		}
+	for (size_t i = 0; i < PLACES; i++)
+		check_master(w, &w->masters[i], seen);
 	/* Outside of a roll every replica is there, or on its way back. */
 	if (!w->rolling && !w->stopping)
 		assert(count(w, GROUP_ACTIVE) == w->replicas);
@@ -432,7 +462,7 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 			w->preflight = with & 1 ? ANSWER_YES : ANSWER_NO;
 		break;
 	case 2:
-		w->queued[with % LANE_COUNT] = with & 0x80;
+		w->queued[with % w->lanes] = with & 0x80;
 		break;
 	case 3:
 		if (with & 1)
@@ -452,7 +482,7 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 			stop(w, EVENT_STOP);
 		break;
 	case 6:
-		get_stuck(w, with % LANE_COUNT);
+		get_stuck(w, with % w->lanes);
 		break;
 	default:
 		deliver(w, &w->masters[(what / 14 + with / 4) % PLACES], events[with % 4]);
@@ -488,7 +518,7 @@ static void behave(struct world *w)
 	w->spawn_fails = w->steer_fails = w->prepare_fails = false;
 	if (w->preflight == ANSWER_PENDING)
 		w->preflight = ANSWER_YES;
-	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+	for (unsigned lane = 0; lane < w->lanes; lane++)
 		if (has_master(w, lane))
 			w->queued[lane] = false;
 	for (size_t i = 0; i < PLACES; i++)
@@ -496,10 +526,23 @@ static void behave(struct world *w)
 	advance(w);
 }
 
+static bool settled(const struct world *w)
+{
+	if (w->rolling || w->rollout.again)
+		return false;
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state != MASTER_GONE && w->masters[i].state != MASTER_READY)
+			return false;
+	for (unsigned lane = 0; lane < w->lanes; lane++)
+		if (w->queued[lane])
+			return false;
+	return true;
+}
+
 /* Once the world behaves every roll ends, the remembered one too. */
 static void end_well(struct world *w)
 {
-	for (int turn = 0; turn < 50; turn++)
+	for (int turn = 0; turn < 50 && !settled(w); turn++)
 		behave(w);
 	assert(w->rollout.phase == ROLL_IDLE && !w->rolling && !w->asked);
 	assert(count(w, GROUP_CANDIDATE) == 0 && count(w, GROUP_OLD) == 0);
@@ -507,7 +550,7 @@ static void end_well(struct world *w)
 		assert(count(w, GROUP_ACTIVE) == 0);
 	else
 		assert(count_state(w, GROUP_ACTIVE, MASTER_READY) == w->replicas);
-	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+	for (unsigned lane = 0; lane < w->lanes; lane++)
 		if (w->steered && (lane != w->lane || w->stopping))
 			assert(lane_empty(w, lane));
 }
@@ -516,13 +559,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world w = { .preflight = ANSWER_NO };
+	struct world w = { .preflight = ANSWER_NO, .active = 1 };
 
 	if (size < 1)
 		return 0;
 	w.replicas = 1 + data[0] % REPLICAS_MAX;
 	w.surge = data[0] / REPLICAS_MAX % (w.replicas + 1);
 	w.steered = data[0] < 192;
+	w.lanes = 2 + data[0] / 64 % 3;
 	fill(&w);
 	for (size_t i = 1; i + 1 < size; i += 2) {
 		happen(&w, data[i], data[i + 1]);

@@ -1,5 +1,5 @@
 -- Posts to /check.php and judges each answer: only status 200 with exactly the text of one of the releases
--- is right. Arguments: the body, milliseconds of the nap that every 40th request takes, the right texts.
+-- is right. Arguments: the body, milliseconds that each request naps, and every 40th, the right texts.
 -- Prints one line: LOAD {"requests": ..., "bad": ..., ...}; `requests` counts the right ones and the bad ones.
 local threads = {}
 
@@ -9,15 +9,15 @@ end
 
 function init(args)
 	local headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }
-	plain = wrk.format("POST", "/check.php", headers, args[1])
-	nap = wrk.format("POST", "/check.php?nap=" .. args[2], headers, args[1])
-	right = { [args[3]] = true, [args[4]] = true }
+	short = wrk.format("POST", "/check.php?nap=" .. args[2], headers, args[1])
+	long = wrk.format("POST", "/check.php?nap=" .. args[3], headers, args[1])
+	right = { [args[4]] = true, [args[5]] = true }
 	asked, good, bad, first_bad = 0, 0, 0, ""
 end
 
 function request()
 	asked = asked + 1
-	return asked % 40 == 0 and nap or plain
+	return asked % 40 == 0 and long or short
 end
 
 function response(status, headers, body)

@@ -137,7 +137,7 @@ def test_a_wrong_answer_has_no_release(text):
 def test_a_killed_worker_is_counted_by_both_counters(site):
     def slow():
         return release_of_check(post(site.port, "/check.php?nap=1000"))
-    with Wrk(site.port, connections=8, nap_ms=1000) as load, Crowd(4, slow) as crowd:
+    with Wrk(site.port, connections=8, nap_ms=1000, long_nap_ms=1000) as load, Crowd(4, slow) as crowd:
         crowd.wait_answers(4)
         for worker in workers(site.task.masters()[0]):
             os.kill(worker, signal.SIGKILL)

@@ -30,6 +30,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 BUILT = Path(os.environ.get("TWINIT", REPO / "build" / "twinit"))
 PATIENCE = 15.0  # seconds; a deadline for what takes milliseconds
+LANES = 4  # LANE_COUNT
 PHP_USER = ("www-data", 33)
 
 DUMP = """\
@@ -436,6 +437,30 @@ class Container:
     def started(self, pattern="", after=0, count=1):
         """Outside pid of a master whose start event matches."""
         return int(self.events.wait(r"^(\d+) %s.* start " % pattern, after, count)[1])
+
+    def newest(self, pattern):
+        """Outside pid of the last master whose start event matches."""
+        return int(self.events.find(r"^(\d+) %s.* start " % pattern)[-1][1])
+
+    def late_door(self):
+        """A name (unix) for the lane that is active now, by which it can be reached after its cutover.
+
+        For TCP such a late connection is a handshake that began before; here a hard link does it.
+        """
+        door = self.directory / ("late%d" % len(list(self.directory.glob("late*"))))
+        os.link(self.address, door)
+        return str(door)
+
+    def occupy_lanes(self):
+        """Rolls until each lane but the active one has a late request; the requests."""
+        late = []
+        for _ in range(LANES - 1):
+            mark = self.events.mark()
+            door = self.late_door()
+            self.roll()
+            late.append(self.begin(address=door))
+            self.events.wait("www/1r . ready", mark)
+        return late
 
     def roll(self):
         """`twinit restart`, which must work."""

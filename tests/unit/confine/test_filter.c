@@ -386,8 +386,8 @@ static void threads_work(void)
 	pthread_t id;
 	void *result;
 
-	CHECK(pthread_create(&id, NULL, thread, &id) == 0);
-	CHECK(pthread_join(id, &result) == 0 && result == &id);
+	CHECK(pthread_create(&id, NULL, thread, directory) == 0);
+	CHECK(pthread_join(id, &result) == 0 && result == directory);
 }
 
 static void sockets_work(void)
