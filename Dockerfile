@@ -18,7 +18,7 @@ COPY --from=build /src/build/twinit /usr/local/sbin/twinit
 
 FROM debian:${DEBIAN}-slim AS php
 COPY php-fpm/install /tmp/install
-RUN apt-get update && /tmp/install && rm -rf /var/lib/apt/lists/* /tmp/install
+RUN apt-get update && /tmp/install && apt-get clean && rm -rf /var/lib/apt/lists/* /tmp/install
 
 COPY php-fpm/php-fpm.conf /srv/php-fpm/
 COPY php-fpm/pool.d /srv/php-fpm/pool.d
@@ -38,12 +38,14 @@ RUN cp -R /srv/app/releases/1 /srv/app/releases/2 \
 
 COPY --from=twinit /usr/local/sbin/twinit /usr/local/sbin/twinit
 
-# The empty element stands for the distribution's own folder of ini files.
+# The empty element stands for the distribution's own folder of ini files. DOCROOT is what lets twinit pin
+# releases by path where the container may not make mount namespaces, as with Docker's default options.
 ENV PHP_INI_SCAN_DIR=:/srv/php-fpm/conf.d \
     REDIS_HOST=redis \
     REDIS_PORT=6379 \
     TWINIT_APP_FPM_CONFIG=/srv/php-fpm/php-fpm.conf \
     TWINIT_APP_RELEASE=/srv/app/current \
+    TWINIT_APP_DOCROOT=public \
     TWINIT_APP_PUBLISH=/srv/app/published
 
 USER 1000:1000

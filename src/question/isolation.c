@@ -79,35 +79,52 @@ static const char *who_refuses(int error)
 	return strerror(-error);
 }
 
+static bool namespaces_work(const struct isolation_query *query, const char *release,
+                            struct isolation_answer *answer, struct text *why)
+{
+	int r = 0;
+
+	for (enum pin pin = PIN_MOUNT; pin <= PIN_USERNS; pin++) {
+		answer->pin = pin;
+		r = try_pin(query, release, pin);
+		if (r >= 0)
+			return true;
+	}
+	text_add(why, "no mount namespace: %s", who_refuses(r));
+	return false;
+}
+
 static void decide(const struct isolation_query *query, const char *release,
                    struct isolation_answer *answer)
 {
+	static const char grant[] = "give the container the capability SYS_ADMIN";
 	struct text why = TEXT(answer->why);
-	int r = -ENOTSUP;
 
-	if (query->wanted == ISOLATION_AUTO || query->wanted == ISOLATION_NAMESPACE) {
-		for (enum pin pin = PIN_MOUNT; pin <= PIN_USERNS; pin++) {
-			answer->pin = pin;
-			r = try_pin(query, release, pin);
-			if (r >= 0)
-				return;
-		}
-		text_add(&why, "no mount namespace (%s)", who_refuses(r));
-		if (query->link[0] == '\0' && query->wanted == ISOLATION_AUTO) {
-			answer->pin = PIN_NONE;
-			return;
-		}
-	}
-	answer->pin = query->wanted == ISOLATION_NONE ? PIN_NONE : PIN_PATH;
-	if (query->wanted == ISOLATION_NONE ||
-	    (query->wanted != ISOLATION_NAMESPACE && query->path_possible))
+	switch (query->wanted) {
+	case ISOLATION_NAMESPACE:
+		answer->ok = namespaces_work(query, release, answer, &why);
+		if (!answer->ok)
+			text_add(&why, "; %s, or set isolation = path and docroot", grant);
 		return;
-	answer->ok = false;
-	text_add(&why, "%sisolation = %s cannot be had%s", why.length > 0 ? "; " : "",
-	         isolation_name(query->wanted),
-	         query->wanted == ISOLATION_NAMESPACE
-	                 ? "; give the container the capability SYS_ADMIN, or use path"
-	                 : ", because path isolation needs release and docroot to be set");
+	case ISOLATION_AUTO:
+		if (namespaces_work(query, release, answer, &why))
+			return;
+		answer->pin = query->link[0] == '\0' ? PIN_NONE : PIN_PATH;
+		answer->ok = query->link[0] == '\0' || query->path_possible;
+		if (!answer->ok)
+			text_add(&why,
+			         "; set docroot (TWINIT_APP_DOCROOT=public, say) to pin the "
+			         "release by "
+			         "path, or %s",
+			         grant);
+		return;
+	case ISOLATION_PATH:
+		answer->pin = query->link[0] == '\0' ? PIN_NONE : PIN_PATH;
+		return;
+	case ISOLATION_NONE:
+		answer->pin = PIN_NONE;
+		return;
+	}
 }
 
 void isolation_run(const void *query, int answer_fd)

@@ -151,17 +151,34 @@ static int split_link(const char *link, char directory[PATH_MAX], const char **n
 	return 0;
 }
 
+/*
+ * With the owner and mode of the real directory, so that who may enter that may enter this.  In a
+ * user namespace an owner who is not mapped cannot be given (EINVAL), and need not be: it is ours.
+ */
+static int mount_tmpfs(const char *directory, const struct stat *st)
+{
+	char options[80];
+
+	snprintf(options, sizeof(options), "mode=%04o,uid=%u,gid=%u", st->st_mode & 0777,
+	         st->st_uid, st->st_gid);
+	if (mount("twinit", directory, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	snprintf(options, sizeof(options), "mode=%04o", st->st_mode & 0777);
+	return mount("twinit", directory, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
+}
+
 static int mount_tree(const char *directory, struct tree *tree)
 {
 	struct stat st;
-	char options[32];
 
 	tree->outer = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (tree->outer < 0 || fstat(tree->outer, &st) < 0)
 		return -errno;
-	snprintf(options, sizeof(options), "mode=%04o", st.st_mode & 0777);
-	if (mount("twinit", directory, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-		return -errno;
+	int r = mount_tmpfs(directory, &st);
+	if (r < 0)
+		return r;
 	tree->inner = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (tree->inner < 0)
 		return -errno;
