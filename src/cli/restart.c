@@ -19,7 +19,7 @@ static void on_news(const struct wire_reply *reply, void *context)
 	char buffer[1024];
 	struct text line = TEXT(buffer);
 
-	if (reply->kind != WIRE_NEWS || reply->news.kind >= NEWS_COUNT)
+	if (reply->kind != WIRE_NEWS)
 		return;
 	if (goes_on(reply->news.kind) && !*terminal)
 		return;

@@ -34,6 +34,66 @@ int connection_open(const char *run_dir, const struct wire_request *asked)
 	return TAKE_FD(fd);
 }
 
+static void end(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+}
+
+static void end_app(struct wire_app *a)
+{
+	end(a->name, sizeof(a->name));
+	end(a->release, sizeof(a->release));
+	end(a->release_path, sizeof(a->release_path));
+	end(a->isolation, sizeof(a->isolation));
+	end(a->address, sizeof(a->address));
+	end(a->outcome_text, sizeof(a->outcome_text));
+	end(a->busy_state, sizeof(a->busy_state));
+}
+
+static void end_sessions(struct wire_sessions *s)
+{
+	end(s->app, sizeof(s->app));
+	end(s->where, sizeof(s->where));
+	end(s->reason, sizeof(s->reason));
+	end(s->warning, sizeof(s->warning));
+}
+
+static void end_news(struct news *n)
+{
+	end(n->app, sizeof(n->app));
+	end(n->release, sizeof(n->release));
+	end(n->previous, sizeof(n->previous));
+	end(n->text, sizeof(n->text));
+}
+
+static void end_texts(struct wire_reply *reply)
+{
+	switch ((enum wire_kind)reply->kind) {
+	case WIRE_NEWS:
+		end_news(&reply->news);
+		break;
+	case WIRE_CONTAINER:
+		end(reply->container.version, sizeof(reply->container.version));
+		end(reply->container.why, sizeof(reply->container.why));
+		break;
+	case WIRE_APP:
+		end_app(&reply->app);
+		break;
+	case WIRE_REPLICA:
+		end(reply->replica.app, sizeof(reply->replica.app));
+		end(reply->replica.release, sizeof(reply->replica.release));
+		break;
+	case WIRE_SESSIONS:
+		end_sessions(&reply->sessions);
+		break;
+	case WIRE_END:
+		end(reply->end.text, sizeof(reply->end.text));
+		break;
+	case WIRE_KIND_COUNT:
+		break;
+	}
+}
+
 int connection_receive(int fd, struct wire_reply *reply, int timeout_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -48,5 +108,8 @@ int connection_receive(int fd, struct wire_reply *reply, int timeout_ms)
 	if ((size_t)n < offsetof(struct wire_reply, news) || reply->magic != WIRE_MAGIC ||
 	    reply->kind >= WIRE_KIND_COUNT || (size_t)n != wire_reply_size(reply->kind))
 		return -EPROTO;
+	if (reply->kind == WIRE_NEWS && reply->news.kind >= NEWS_COUNT)
+		return -EPROTO;
+	end_texts(reply);
 	return 0;
 }

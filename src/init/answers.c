@@ -55,6 +55,8 @@ static void judge_app(struct wire_container *c, const struct app *app)
 		doubt(c, app, true, "no replica serves");
 	else if (ready < app->config.replicas && app->rollout.phase == ROLL_IDLE)
 		doubt(c, app, false, "not all replicas serve");
+	if (app->publish_why[0] != '\0')
+		doubt(c, app, false, "static files are not published, see the log");
 	if (!sessions_well(app))
 		doubt(c, app, fail == FAIL_HEALTH_ALWAYS, app->store.reason);
 }

@@ -4,6 +4,7 @@
 
 #include "release/publish.h"
 #include "util/log.h"
+#include "util/text.h"
 
 enum { PUBLISH_TIMEOUT_MS = 10000 };
 
@@ -20,8 +21,9 @@ static void publish_run(const void *query, int answer_fd)
 	helper_answer(answer_fd, &r, sizeof(r));
 }
 
-static void complain(const struct app *app, const char *why)
+static void complain(struct app *app, const char *why)
 {
+	text_copy_cut(app->publish_why, sizeof(app->publish_why), why);
 	log_write(LOG_ERROR,
 	          "%s: cannot publish release %s at %s, static files stay as they were: %s",
 	          app->config.name, app->active->release.name, app->config.publish, why);
@@ -36,6 +38,7 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 		return;
 	memcpy(&r, data, sizeof(r));
 	helper_stop(helper);
+	app->publish_why[0] = '\0';
 	if (r < 0)
 		complain(app, strerror(-r));
 }

@@ -45,6 +45,11 @@ static int open_at(struct run_dir *run, const char *path)
 	return 0;
 }
 
+static const char *reason(int error)
+{
+	return error == -EPERM ? "it is somebody else's" : strerror(-error);
+}
+
 int run_dir_open(const struct config *config, struct run_dir *run)
 {
 	int r = open_at(run, config->run_dir);
@@ -54,7 +59,7 @@ int run_dir_open(const struct config *config, struct run_dir *run)
 	for (size_t i = 0; run_dirs[i]; i++)
 		if (open_at(run, run_dirs[i]) >= 0) {
 			log_write(LOG_INFO, "run_dir %s cannot be used (%s), taking %s",
-			          config->run_dir, strerror(-r), run->path);
+			          config->run_dir, reason(r), run->path);
 			return 0;
 		}
 	return r;
@@ -69,6 +74,7 @@ void run_dir_complain(const struct config *config, int error)
 			"set another run_dir",
 			config->run_dir);
 	else
-		log_errno(error, "cannot use run_dir %s%s", config->run_dir,
-		          config->run_dir_set ? "" : " nor one of its fall-backs; set run_dir");
+		log_write(LOG_ERROR, "cannot use run_dir %s%s: %s", config->run_dir,
+		          config->run_dir_set ? "" : " nor one of its fall-backs; set run_dir",
+		          reason(error));
 }

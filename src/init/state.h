@@ -132,6 +132,7 @@ struct app {
 	char why[WHY_SIZE]; /* why the last preflight or roll failed */
 
 	struct helper publisher;
+	char publish_why[128]; /* why static files are not published; empty: they are */
 
 	struct helper stores;
 	struct deadline stores_next;

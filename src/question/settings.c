@@ -104,17 +104,32 @@ static int find_program(struct reading *r)
 	return -ENOENT;
 }
 
-/* php.ini's values, as this SAPI sees them. */
+/* The last line that says something. */
+static void add_last_line(struct text *why, char *output)
+{
+	char *end = output + strlen(output);
+
+	while (end > output && strchr(" \t\r\n", end[-1]))
+		*--end = '\0';
+	const char *line = strrchr(output, '\n');
+	text_add_quoted(why, line ? line + 1 : output);
+}
+
+/* php.ini's values, as this SAPI sees them.  Without OPcache, which would want a lock file. */
 static int read_info(struct reading *r)
 {
-	const char *const argv[] = { r->answer->php_fpm, "-d", "opcache.preload=", "-i", NULL };
+	const char *const argv[] = { r->answer->php_fpm, "-d", "opcache.enable=0", "-i", NULL };
 	int status = program_run(argv, -1, &r->info);
 
 	if (status == 0 && strstr(r->info, "phpinfo()"))
 		return 0;
 	text_add_quoted(&r->why, r->answer->php_fpm);
-	text_add(&r->why, " -i failed (%s %d); is it a PHP-FPM binary?",
-	         status < 0 ? "error" : "exit status", status < 0 ? -status : status);
+	if (status < 0) {
+		text_add(&r->why, " -i cannot be run: %s", strerror(-status));
+		return status;
+	}
+	text_add(&r->why, " -i, which prints PHP-FPM's settings, ended with status %d: ", status);
+	add_last_line(&r->why, r->info);
 	return -EINVAL;
 }
 

@@ -1,0 +1,49 @@
+/*
+ * resp.h - Redis' protocol over a socket of our own: one deadline holds for the whole conversation,
+ * and no answer can grow without bound.  Of hiredis only the formatter and the reader.
+ */
+#pragma once
+
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "util/macros.h"
+
+/* A conversation.  Starts as resp_init() made it; the owner calls resp_done(). */
+struct resp {
+	int fd;
+	redisReader *reader;
+	uint64_t deadline_us; /* of util/clock.h */
+	size_t received;      /* bytes of all answers */
+	char first;           /* byte of the last answer; 0: none came */
+};
+
+/* A conversation that is to end at @deadline_us, without a connection yet. */
+struct resp resp_init(uint64_t deadline_us);
+
+/* Close and free what there is; may be called twice. */
+void resp_done(struct resp *resp);
+
+/*
+ * Connect to @address.  Blocks until the deadline at most.
+ *
+ * Returns 0, -ETIMEDOUT, or another negative errno of socket() or connect().
+ */
+MUST_CHECK int resp_connect(struct resp *resp, const struct sockaddr *address, socklen_t length);
+
+/*
+ * Send the @count @words as one command and wait for its answer: a status, an error, an integer or
+ * a string, never an array.  Blocks until the deadline at most.
+ *
+ * Returns 0 and an answer in *@reply that the caller frees with freeReplyObject().  Or
+ * -ETIMEDOUT; -ENODATA when the connection was closed; -EBADMSG when what came is not Redis'
+ * protocol, and resp->first may tell whose it is; -EOVERFLOW when the answers are longer than ours
+ * can be; or another negative errno.
+ */
+MUST_CHECK int resp_ask(struct resp *resp, int count, const char **words, redisReply **reply);
+
+/* True when more came than the answers that were taken. */
+bool resp_has_more(const struct resp *resp);

@@ -1,0 +1,40 @@
+/* step.h - the questions to a store, in order: what is sent, which answer is right.  Pure. */
+#pragma once
+
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+
+#include "session/sample.h"
+#include "session/savepath.h"
+#include "util/macros.h"
+
+enum step {
+	STEP_AUTH,
+	STEP_SELECT,
+	STEP_PING,
+	STEP_WRITE,
+	STEP_READ,
+	STEP_DELETE,
+	STEP_COUNT,
+};
+
+enum {
+	STEP_WORDS_MAX = 4,
+};
+
+/* The words point into the store, the sample and this command, so it is not to be copied. */
+struct command {
+	int count;
+	const char *words[STEP_WORDS_MAX];
+	char number[sizeof("-2147483648")];
+};
+
+/* "AUTH", the name of the command. */
+const char *step_name(enum step step);
+
+/* Fill *@command.  Returns false when the step is none for @store: AUTH without auth=. */
+MUST_CHECK bool step_command(enum step step, const struct store_address *store,
+                             const struct sample *sample, struct command *command);
+
+/* True when @reply is what a working store answers. */
+bool step_is_right(enum step step, const struct sample *sample, const redisReply *reply);
