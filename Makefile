@@ -53,6 +53,10 @@ check-clang: ## everything compiles with clang, warnings as errors
 
 objects: $(CORE) $(BUILD)/src/main.o
 
+bench: deps build ## measure against bare php-fpm and other inits (root, 15 minutes; QUICK=1: 6; BENCH="roll idle")
+	@bench/deps
+	$(PYTHON) bench/run $(if $(QUICK),--quick) $(BENCH)
+
 ##@ Look after the code
 format: ## rewrite the sources with clang-format
 	git ls-files '*.[ch]' | xargs clang-format -i
@@ -83,7 +87,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test check check-system check-integration check-asan check-clang \
+.PHONY: build up deps install test check check-system check-integration check-asan check-clang bench \
         objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
