@@ -48,6 +48,13 @@ check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
 
+fuzz: ## one fuzz target for S seconds (clang): make fuzz T=status S=60
+	@mkdir -p $(BUILD)/fuzz/$(T)
+	clang -std=gnu17 -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -g -O1 \
+	      -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	      -o $(BUILD)/fuzz/fuzz_$(T) tests/fuzz/fuzz_$(T).c $(CORE_SRC) $(LIBS)
+	$(BUILD)/fuzz/fuzz_$(T) -max_total_time=$(or $(S),60) $(BUILD)/fuzz/$(T)
+
 check-clang: ## everything compiles with clang, warnings as errors
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang objects
 
@@ -87,7 +94,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test check check-system check-integration check-asan check-clang bench \
+.PHONY: build up deps install test check check-system check-integration check-asan check-clang bench fuzz \
         objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

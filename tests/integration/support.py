@@ -5,6 +5,7 @@ app/visit.php in every release. Sites that run are in `running`, so that a faili
 """
 
 import atexit
+import contextlib
 import functools
 import os
 import pwd
@@ -106,6 +107,17 @@ def in_namespace(kind, which):
             if name.isdigit() and namespace(int(name), kind) == which}
 
 
+def sockets_of(pid):
+    """Descriptors that are sockets."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for number in os.listdir("/proc/%d/fd" % pid):
+            with contextlib.suppress(FileNotFoundError):
+                if os.readlink("/proc/%d/fd/%s" % (pid, number)).startswith("socket:"):
+                    found.append(number)
+    return found
+
+
 def workers(master):
     """Pids of the workers of an FPM master that serve visitors."""
     return [pid for pid in children(master) if title(pid) == "php-fpm: pool www"]
@@ -116,13 +128,13 @@ def fpm_masters(pid):
     return sorted(child for child in children(pid) if title(child).startswith("php-fpm: master"))
 
 
-def assert_masters_are_confined(twinit):
-    """Two masters, children of this pid, each in a mount namespace of its own, powerless www-data."""
+def assert_masters_are_confined(twinit, user="www-data"):
+    """Two masters, children of this pid, each in a mount namespace of its own, as that user and powerless."""
     masters = fpm_masters(twinit)
     assert len(masters) == 2
     namespaces = {namespace(pid, "mnt") for pid in [twinit, *masters]}
     assert len(namespaces) == 3, "twinit and each master has a mount namespace of its own"
-    uid = str(pwd.getpwnam("www-data").pw_uid)
+    uid = str(pwd.getpwnam(user).pw_uid)
     for pid in [*masters, *(worker for master in masters for worker in children(master))]:
         assert status_field(pid, "Uid").split() == [uid] * 4, title(pid)
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
@@ -202,6 +214,15 @@ class Site(stack.Stack):
         """Pids from outside of all workers that serve visitors."""
         return [pid for master in (task or self.task).masters() for pid in workers(master)]
 
+    def busy(self, task=None):
+        """Pids of the workers that have a connection; one that waits for the next has the listening socket only."""
+        return [pid for pid in self.workers(task) if len(sockets_of(pid)) > 1]
+
+    def wait_busy(self, count, task=None):
+        """Waits until that many workers have something to do; returns their pids."""
+        return wait_until("%d busy workers" % count, SECONDS, lambda: self.busy(task),
+                          lambda found: len(found) == count)
+
     def lines(self, pattern, task=None):
         """The lines of twinit's log so far that match; its newest may still be on their way to us."""
         return [line for line in (task or self.task).since() if re.search(pattern, line)]
@@ -224,14 +245,11 @@ class Site(stack.Stack):
         return sections
 
 
-def start_and_wait_for_end(site, task=None, seconds=60):
+def start_and_wait_for_end(site, argv=None, env=None):
     """Starts a twinit that will not serve; returns its exit status."""
-    task = task or site.task
-    try:
-        task.start()
-    except StackError:
-        pass  # it was gone before its pid could be read
-    return task.wait(seconds)
+    with contextlib.suppress(StackError):  # it was gone before its pid could be read
+        site.task.start(argv, env)
+    return site.task.wait(60)
 
 
 def errors_of(task):

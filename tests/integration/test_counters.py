@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from clients import (BODY, Crowd, HalfOpen, Lost, NotAccepted, Record, Wrk, answers_of_the_past, ask_once, check_text,
-                     fpm_post, post, release_of_check)
-from support import HOST, SECONDS, wait_until, workers
+from clients import (BODY, Crowd, HalfOpen, Later, Lost, NotAccepted, Record, Wrk, answers_of_the_past, ask_once,
+                     check_text, fpm_post, post, release_of_check)
+from support import HOST, SECONDS, wait_until
 
 
 class FalseServer:
@@ -135,15 +135,16 @@ def test_a_wrong_answer_has_no_release(text):
 
 
 def test_a_killed_worker_is_counted_by_both_counters(site):
-    def slow():
-        return release_of_check(post(site.port, "/check.php?nap=1000"))
-    with Wrk(site.port, connections=8, nap_ms=1000, long_nap_ms=1000) as load, Crowd(4, slow) as crowd:
-        crowd.wait_answers(4)
-        for worker in workers(site.task.masters()[0]):
+    requests = [Later(lambda: release_of_check(post(site.port, "/check.php?nap=60000"))) for _ in range(4)]
+    for worker in site.wait_busy(4):
+        os.kill(worker, signal.SIGKILL)
+    assert ["HTTP status 502" in request.record().failure for request in requests] == [True] * 4
+    with Wrk(site.port, connections=4, nap_ms=60000, long_nap_ms=60000) as load:
+        for worker in site.wait_busy(4):
             os.kill(worker, signal.SIGKILL)
-        wait_until("the crowd noticed", SECONDS, crowd.failures)
+        site.wait_busy(4)  # with the next four: wrk has the answers of these
         counts = load.stop()
-    assert counts.failed > 0
+    assert (counts.requests, counts.bad) == (4, 4)
     assert counts.first_bad.startswith("502")
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from clients import Crowd, fpm_post, release_of_check
-from support import SECONDS, assert_masters_are_confined, binary, errors_of, fpm_masters, wait_until
+from support import (SECONDS, assert_masters_are_confined, binary, errors_of, fpm_masters, start_and_wait_for_end,
+                     wait_until)
 import stack
 
 IN_A_CONTAINER = r"""
@@ -25,13 +26,21 @@ exec "$@"
 """
 
 
-def start(site, *words, folder="/run/php"):
+def command(*words, folder="/run/php"):
+    """argv: twinit in such a tree; `folder` is for FPM's socket."""
+    return ["sh", "-c", IN_A_CONTAINER, "container", folder, "/srv/bin/twinit", *words]
+
+
+def start(site, *words):
     """Starts twinit with nothing in its environment but PATH; returns FPM's socket as seen from here."""
-    argv = ["sh", "-c", IN_A_CONTAINER, "container", folder, "/srv/bin/twinit", *words]
-    site.task.start(argv, {"PATH": stack.PATH})
-    inside = Path("/proc/%d/root" % site.task.pid)
-    site.task.run_dir = inside / "run" / "twinit"
-    return str(inside / "run" / "php" / Path(default_listen()).name)
+    site.task.start(command(*words), {"PATH": stack.PATH})
+    # Until then this is our own /run, where another twinit may be.
+    wait_until("it is twinit", SECONDS, lambda: stack.title(site.task.pid),
+               lambda text: text.startswith("/srv/bin/twinit"))
+    run = Path("/proc/%d/root/run" % site.task.pid)
+    site.task.run_dir = run / "twinit"
+    site.task.wait_ready()
+    return str(run / "php" / Path(default_listen()).name)
 
 
 def default_listen():
@@ -47,7 +56,6 @@ def default_listen():
 def test_without_configuration_it_takes_over_debians_own(cold_site, words):
     site = cold_site(redis=False)
     socket = start(site, *words)
-    site.task.wait_ready()
     masters = assert_masters_are_confined(site.task.pid)
 
     found = os.stat(socket)
@@ -73,7 +81,6 @@ def test_without_configuration_it_takes_over_debians_own(cold_site, words):
 def test_a_roll_takes_what_is_new_in_an_image_without_releases(cold_site):
     site = cold_site(redis=False)
     socket = start(site)
-    site.task.wait_ready()
     assert release_of_check(fpm_post(socket, "/check.php")) == 1
     site.current(2)
     site.task.restart()
@@ -82,11 +89,7 @@ def test_a_roll_takes_what_is_new_in_an_image_without_releases(cold_site):
 
 def test_a_folder_for_the_socket_that_is_missing_is_named(cold_site):
     site = cold_site(redis=False)
-    try:
-        start(site, folder="")
-    except stack.StackError:
-        pass
-    assert site.task.wait(SECONDS) == 78
+    assert start_and_wait_for_end(site, argv=command(folder=""), env={"PATH": stack.PATH}) == 78
     error, = errors_of(site.task)
     assert "pool www" in error and default_listen() in error and "No such file or directory" in error
 

@@ -46,30 +46,12 @@ def test_a_nap_in_flight_sleeps_its_full_time(site):
 
 def test_a_signal_would_have_cut_that_nap(site):
     """Or the test above shows nothing."""
-    with Crowd(4, lambda: post(site.port, "/nap.php?ms=3000")) as crowd:
-        wait_until("four workers nap", SECONDS, lambda: busy_workers(site), lambda count: count == 4)
-        for worker in site.workers():
-            os.kill(worker, signal.SIGQUIT)
-        crowd.stop()
-    assert any(int(record.answer) < 3000 for record in crowd.records if record.failure is None)
-
-
-def busy_workers(site):
-    """How many workers have a connection; one that waits for the next sits in accept()."""
-    return sum(os.path.exists("/proc/%d/fd" % worker) and
-               any(link.startswith("socket:") and number not in ("0", "1", "2")
-                   for number, link in descriptors(worker)) for worker in site.workers())
-
-
-def descriptors(pid):
-    """[(number, what it is)]."""
-    found = []
-    for number in os.listdir("/proc/%d/fd" % pid):
-        try:
-            found.append((number, os.readlink("/proc/%d/fd/%s" % (pid, number))))
-        except FileNotFoundError:
-            pass
-    return found
+    naps = [Later(lambda: post(site.port, "/nap.php?ms=3000")) for _ in range(4)]
+    for worker in site.wait_busy(4):
+        os.kill(worker, signal.SIGQUIT)
+    slept = [nap.record() for nap in naps]
+    assert [record.failure for record in slept] == [None] * 4
+    assert all(int(record.answer) < 3000 for record in slept), slept
 
 
 def finish_and_ask(clients):
@@ -126,7 +108,7 @@ def test_rescue_serves_what_is_queued_behind_hung_workers(make_site):
     site = make_site(pool={"pm": "static", "pm.max_children": 2},
                      env={"TWINIT_APP_DRAIN_TIMEOUT": "1s", **QUICK_STOP})
     hung = [Later(lambda: fpm_post(site.task.address, "/slow.php?ms=600000")) for _ in range(2)]
-    wait_until("both workers hang", SECONDS, lambda: busy_workers(site), lambda count: count == 2)
+    site.wait_busy(2)
     doomed = processes(site.workers())
     queued = [Later(lambda: release_of_check(fpm_post(site.task.address, "/check.php"))) for _ in range(200)]
     site.current(2)

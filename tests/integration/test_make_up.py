@@ -2,6 +2,7 @@
 
 import os
 import pty
+import pwd
 import re
 import select
 import shutil
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from support import (HOST, REPO, SECONDS, assert_masters_are_confined, children, free_ports, in_namespace, namespace,
-                     port_problem, processes, still_there, wait_until)
+from support import (HOST, REPO, SECONDS, assert_masters_are_confined, children, fpm_masters, free_ports, in_namespace,
+                     namespace, port_problem, processes, still_there, wait_until)
 
 START_SECONDS = 300  # with a build from nothing, should the copy need one
 NOT_COPIED = (".git", ".run", "__pycache__", ".pytest_cache")
@@ -43,7 +44,7 @@ def files_of(folder):
 class Up:
     """`make up` in the foreground of a terminal of its own."""
 
-    def __init__(self, clone, **environment):
+    def __init__(self, clone, user=None, **environment):
         self.clone = clone
         self.ports = {name: str(free_ports(1)) for name in ("PORT", "FPM_PORT", "REDIS_PORT")}
         self.run = clone / environment.get("RUN", ".run")
@@ -53,7 +54,9 @@ class Up:
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.chdir(clone)
-            os.execvpe("make", ["make", "up"], env)
+            as_user = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user else []
+            argv = [*as_user, "make", "up"]
+            os.execvpe(argv[0], argv, env)
 
     def _read(self):
         while select.select([self.terminal], [], [], 0)[0]:
@@ -118,8 +121,8 @@ def up(clone):
     """up(**environment) starts one; it ends with the test."""
     started = []
 
-    def start(**environment):
-        started.append(Up(clone, **environment))
+    def start(clone=clone, **options):
+        started.append(Up(clone, **options))
         return started[-1]
 
     yield start
@@ -185,6 +188,45 @@ def test_term_stops_it_as_well(up):
     os.kill(stack.pid, signal.SIGTERM)
     stack.wait_end()
     assert_nothing_is_left(stack, those, mounts)
+
+
+def test_an_ordinary_user_needs_no_root_where_user_namespaces_are_allowed(clone, up):
+    user = "games"  # every Debian has it, and nothing belongs to it
+    home = Path(tempfile.mkdtemp(prefix="twinit-user-", dir="/tmp"))
+    try:
+        shutil.copytree(clone, home / "clone", symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        for path in [home, *home.rglob("*")]:
+            os.chown(path, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid, follow_symlinks=False)
+        stack = up(clone=home / "clone", user=user, HOME=str(home), PATH="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+        if not may_make_namespaces(user):
+            stack.wait_end()
+            assert "does not let user" in stack.output and ("run it as root" in stack.output or "sudo" in stack.output)
+            return
+        stack.wait_said("Ctrl-C stops everything")
+        twinit = int((stack.run / "twinit.pid").read_text())
+        assert_masters_are_confined(twinit, user)
+        assert stack.get("/ping.php") == "pong 1"
+        (stack.run / "app" / "current").unlink()
+        (stack.run / "app" / "current").symlink_to("releases/2")
+        os.kill(twinit, signal.SIGHUP)
+        wait_until("release 2 serves", SECONDS, lambda: stack.get("/ping.php"), lambda text: text == "pong 2")
+        wait_until("the old masters are gone", SECONDS, lambda: fpm_masters(twinit), lambda pids: len(pids) == 2)
+        assert_masters_are_confined(twinit, user)
+        those = stack.everything()
+        stack.press_ctrl_c()
+        stack.wait_end()
+        assert_nothing_is_left(stack, those, mounted())
+        stack.end()
+    finally:
+        shutil.rmtree(home)
+
+
+def may_make_namespaces(user):
+    """Does this kernel let that user make the namespaces that the stack needs?"""
+    argv = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups",
+            "unshare", "--user", "--map-current-user", "--keep-caps", "--mount", "--pid", "--uts", "--fork",
+            "--mount-proc", "mount", "-t", "tmpfs", "none", "/srv"]
+    return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def test_a_second_stack_runs_side_by_side_and_twinit_variables_reach_twinit(up):

@@ -371,11 +371,10 @@ class Container:
         if error is not None:
             error.container = self.story()
         if self.process and self.process.poll() is None:
-            if not self.pid1:
-                for pid in self.stubs():
-                    os.kill(pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+        for pid in [] if self.pid1 else self.stubs():
+            os.kill(pid, signal.SIGKILL)
         self.event_socket.shutdown(socket.SHUT_RDWR)
         self.event_socket.close()
         if kind is None:

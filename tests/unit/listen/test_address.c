@@ -82,8 +82,9 @@ static void test_each_good_form(void **state)
 	}
 }
 
-static const struct address marked = { .length = 3, .any = true, .backlog = 5, .owner = 7,
-	                               .group = 8,  .mode = 0640 };
+static const struct address marked = {
+	.length = 3, .any = true, .backlog = 5, .owner = 7, .group = 8, .mode = 0640
+};
 
 static void test_each_bad_form_changes_nothing(void **state)
 {

@@ -189,8 +189,7 @@ static void meet(const struct stranger *row)
 	assert_int_equal(address_parse(text, &theirs), 0);
 	snprintf(text, sizeof(text), row->ours, port);
 	assert_int_equal(address_parse(text, &ours), 0);
-	_cleanup_close_ int fd =
-		socket(theirs.sockaddr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = socket(theirs.sockaddr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (row->shared)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -234,7 +233,7 @@ static void deny_steering(void)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
 	CHECK(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setsockopt), 1,
-	                       SCMP_A2(SCMP_CMP_EQ, SO_ATTACH_REUSEPORT_CBPF)) == 0);
+	                       SCMP_A2(SCMP_CMP_EQ, SO_ATTACH_REUSEPORT_CBPF, 0)) == 0);
 	CHECK(seccomp_load(filter) == 0);
 	seccomp_release(filter);
 }
@@ -414,8 +413,7 @@ static int stranger_at(const struct address *address, int backlog)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	assert_int_equal(
-		bind(fd, (const struct sockaddr *)&address->sockaddr, address->length), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address->sockaddr, address->length), 0);
 	assert_int_equal(listen(fd, backlog), 0);
 	return fd;
 }

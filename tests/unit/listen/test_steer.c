@@ -11,8 +11,7 @@ static int listener(const struct address *address, bool shared)
 	int on = shared;
 
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
-	assert_int_equal(
-		bind(fd, (const struct sockaddr *)&address->sockaddr, address->length), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address->sockaddr, address->length), 0);
 	assert_int_equal(listen(fd, 100), 0);
 	return fd;
 }
@@ -64,10 +63,10 @@ static void test_a_socket_of_no_group_is_not_steered(void **state)
 static void test_a_deaf_listener_keeps_its_queue_and_answers_nobody(void **state)
 {
 	struct address address = free_address("127.0.0.1:%u");
-	int fd = listener(&address, false);
 
 	(void)state;
 	only_as_root();
+	int fd = listener(&address, false);
 	int queued = visit_address(&address);
 	assert_true(is_ready(fd, POLLIN, PATIENCE_MS));
 	assert_int_equal(steer_drop_syn(fd), 0);
@@ -83,11 +82,11 @@ static void test_a_deaf_listener_keeps_its_queue_and_answers_nobody(void **state
 static void test_what_was_queued_can_still_be_talked_to(void **state)
 {
 	struct address address = free_address("[::1]:%u");
-	int fd = listener(&address, false);
 	char text[8] = "";
 
 	(void)state;
 	only_as_root();
+	int fd = listener(&address, false);
 	int queued = visit_address(&address);
 	assert_true(is_ready(fd, POLLIN, PATIENCE_MS));
 	assert_int_equal(steer_drop_syn(fd), 0);

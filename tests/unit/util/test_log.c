@@ -134,7 +134,7 @@ static void write_long(void *context)
 	log_write(LOG_INFO, "next");
 	const char *text = said();
 	const char *end = strchr(text, '\n');
-	CHECK(end && end - text > 2000 && end - text < 2048);
+	CHECK(end && end - text > 1000 && end - text < 4096);
 	CHECK(strcmp(end, "\ntwinit: next\n") == 0);
 }
 
@@ -142,6 +142,82 @@ static void test_a_long_line_is_cut_and_ended(void **state)
 {
 	(void)state;
 	in_child(write_long, NULL);
+}
+
+/* --- JSON --- */
+
+/* Behind the time, which begins each object and is the same length for ever. */
+static const char *behind_time(const char *line)
+{
+	static const char form[] = "{\"time\":\"0000-00-00T00:00:00.000Z\",";
+
+	for (size_t i = 0; i < strlen(form); i++)
+		CHECK(form[i] == '0' ? line[i] >= '0' && line[i] <= '9' : line[i] == form[i]);
+	return line + strlen(form);
+}
+
+/* clang-format off */
+static const struct json_row {
+	const char *says;
+	enum log_level level;
+	const char *name, *app, *text;
+	const char *line;
+} jsons[] = {
+	{ "an event of an app", LOG_INFO, "cutover", "shop", "cutover to release 42",
+	  "\"level\":\"info\",\"event\":\"cutover\",\"app\":\"shop\",\"text\":\"cutover to release 42\"}\n" },
+	{ "an event of none", LOG_WARNING, "stopping", "", "bye",
+	  "\"level\":\"warning\",\"event\":\"stopping\",\"text\":\"bye\"}\n" },
+	{ "what would end the string", LOG_ERROR, "x", "", "a\"b\\c\nd\te\x7f",
+	  "\"level\":\"error\",\"event\":\"x\",\"text\":\"a\\\"b\\\\c\\u000ad\\u0009e\\u007f\"}\n" },
+	{ "UTF-8 stays", LOG_INFO, "x", "", "gr\xc3\xbc\xc3\x9f",
+	  "\"level\":\"info\",\"event\":\"x\",\"text\":\"gr\xc3\xbc\xc3\x9f\"}\n" },
+};
+/* clang-format on */
+
+static void write_json(void *context)
+{
+	const struct json_row *row = context;
+
+	stderr_is_a_pipe(true);
+	log_use_json();
+	log_event(row->level, row->name, row->app, row->text);
+	CHECK(strcmp(behind_time(said()), row->line) == 0);
+}
+
+static void test_each_line_is_an_object_where_json_is_asked_for(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(jsons); i++)
+		in_child_row(jsons[i].says, write_json, (void *)&jsons[i]);
+}
+
+/* Escapes make it longer than any buffer, wherever it is cut. */
+static void write_long_json(void *context)
+{
+	char longer[5000];
+
+	(void)context;
+	stderr_is_a_pipe(true);
+	log_use_json();
+	memset(longer, '\n', sizeof(longer));
+	for (size_t length = 600; length < 720; length++) {
+		longer[length] = '\0';
+		log_event(LOG_INFO, "x", "", longer);
+		const char *text = said();
+		size_t size = strlen(text);
+		CHECK(size <= 4096 && strcmp(text + size - 3, "\"}\n") == 0);
+		CHECK(strncmp(text + size - 9, "\\u000a", 6) == 0);
+		longer[length] = '\n';
+	}
+	log_write(LOG_INFO, "%s", "short");
+	CHECK(strstr(said(), "\"event\":\"message\",\"text\":\"short\"}\n"));
+}
+
+static void test_a_long_object_is_still_one(void **state)
+{
+	(void)state;
+	in_child(write_long_json, NULL);
 }
 
 /* --- readers --- */
@@ -244,6 +320,8 @@ int main(void)
 		TEST(test_an_error_is_explained_and_returned),
 		TEST(test_a_newline_becomes_a_blank),
 		TEST(test_a_long_line_is_cut_and_ended),
+		TEST(test_each_line_is_an_object_where_json_is_asked_for),
+		TEST(test_a_long_object_is_still_one),
 		TEST(test_a_slow_reader_costs_lines_and_no_time),
 		TEST(test_the_childrens_stderr_still_blocks),
 		TEST(test_no_reader_is_no_harm),

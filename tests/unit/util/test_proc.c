@@ -7,14 +7,8 @@
 /* --- parents --- */
 
 static const char *const names[] = {
-	"plain",
-	"a) S 1 (b",
-	"((((((((((((((",
-	"))))))))))))))",
-	"with blank",
-	"new\nline",
-	") R 4242 4242 4",
-	"",
+	"plain",      "a) S 1 (b", "((((((((((((((",  "))))))))))))))",
+	"with blank", "new\nline", ") R 4242 4242 4", "",
 };
 
 static void look_for_the_parent(void *context)
