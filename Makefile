@@ -7,7 +7,7 @@ VERSION  := $(shell cat VERSION)
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
-HARDEN   := -fstack-protector-strong -ffunction-sections -fdata-sections
+HARDEN   := -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections
 # Not with sanitizers or at -O0, where the library's checks do nothing but warn.
 FORTIFY  ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LINK     ?= -static-pie

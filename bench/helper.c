@@ -1,15 +1,15 @@
 /*
- * What must be quick and small to measure something else; bench/run compiles it. Times are CLOCK_MONOTONIC in ns,
- * the same clock as Python's time.monotonic_ns().
+ * What must be quick and small to measure something else; bench/run compiles it. Times are
+ * CLOCK_MONOTONIC in ns, the same clock as Python's time.monotonic_ns().
  *
- *   helper signals           "ready", then for each SIGUSR1 a line with the time at which it was received
- *   helper orphans N         "forking", forks N orphans that exit at once; then "gone T0 T1": the time of the first
- *                            fork, and that at which the last orphan had been reaped
- *   helper zombies N         "held"; after a line from stdin all N orphans exit: "dead" when they have; then "gone T":
- *                            the time at which the last one had been reaped
- *   helper start PID COUNT WORD ARGV...
- *                            enters the mount and PID namespace of PID, starts ARGV COUNT times at once
- *                            ("%d" in an argument becomes 0, 1, ...), waits until each said WORD on stderr
+ *   helper signals           "ready", then for each SIGUSR1 a line with the time at which it was
+ * received helper orphans N         "forking", forks N orphans that exit at once; then "gone T0
+ * T1": the time of the first fork, and that at which the last orphan had been reaped helper zombies
+ * N         "held"; after a line from stdin all N orphans exit: "dead" when they have; then "gone
+ * T": the time at which the last one had been reaped helper start PID COUNT WORD ARGV... enters the
+ * mount and PID namespace of PID, starts ARGV COUNT times at once
+ *                            ("%d" in an argument becomes 0, 1, ...), waits until each said WORD on
+ * stderr
  *                            ("": until each has ended), then sends SIGQUIT: "START STOP" in ns
  */
 #define _GNU_SOURCE
@@ -162,7 +162,8 @@ static pid_t launch(char **argv, int number, int out)
 		return pid;
 	for (char **word = argv; *word; word++) {
 		char *mark = strstr(*word, "%d");
-		if (mark && asprintf(word, "%.*s%d%s", (int)(mark - *word), *word, number, mark + 2) < 0)
+		if (mark &&
+		    asprintf(word, "%.*s%d%s", (int)(mark - *word), *word, number, mark + 2) < 0)
 			_exit(126);
 	}
 	dup2(out, STDERR_FILENO);
@@ -171,7 +172,8 @@ static pid_t launch(char **argv, int number, int out)
 	_exit(127);
 }
 
-/* Reads until the word was there (no word: until the end); what does not come is an error that shows the output. */
+/* Reads until the word was there (no word: until the end); what does not come is an error that
+ * shows the output. */
 static void wait_word(int fd, const char *word)
 {
 	static char text[65536];

@@ -22,6 +22,8 @@ static int load(const char *name, const char *path, struct text *why)
 	static char secret[SECRET_SIZE];
 	ssize_t n = read_file(path, secret, sizeof(secret));
 
+	if (n == (ssize_t)sizeof(secret) - 1)
+		n = -E2BIG; /* there may be more of it */
 	if (n >= 0 && strlen(secret) != (size_t)n)
 		n = -EILSEQ; /* an environment variable cannot hold a NUL */
 	if (n < 0) {

@@ -144,6 +144,12 @@ static void on_late(struct deadline *deadline)
 	struct helper *helper = container_of(deadline, struct helper, deadline);
 
 	helper->late = true;
+	if (helper->reaped) {
+		/* Somebody else holds its end of the socket, so that will not tell us. */
+		finish(helper);
+		helper->on_end(helper);
+		return;
+	}
 	kill_all(helper);
 }
 

@@ -23,7 +23,7 @@ CONFIG_FAILURES = {
         {"php_fpm": "/nonexistent/php-fpm"}, "",
         r"www: cannot find the PHP-FPM binary '/nonexistent/php-fpm'.*; install php-fpm or set php_fpm"),
     "a binary that is no FPM": ({"php_fpm": "/bin/true"}, "", r"www: '/bin/true' -i failed \(exit status 0\)"),
-    "an FPM that cannot show its settings": ({}, "i=fail", r"-i failed \(exit status 78\); is it a PHP-FPM binary\?"),
+    "an FPM that cannot show its settings": ({}, "i=fail", r"-i, which prints PHP-FPM's settings, ended with status 78: "),
     "settings that are garbage": ({}, "i=garbage", r"-i failed"),
     "settings that never end": ({}, "i=huge", r"-i failed"),
     "a missing FPM configuration": (

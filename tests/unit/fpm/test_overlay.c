@@ -217,7 +217,7 @@ static void test_path_isolation(void **state)
 				     "security.limit_extensions = \"\"\n"
 				     "php_admin_value[doc_root] = '/srv/app/releases/7/public'\n"
 				     "php_admin_value[auto_prepend_file] = "
-	                             "'/run/twinit/prepend-www.php'\n"
+				     "'/run/twinit/prepend-www.php'\n"
 				     "php_value[include_path] = '.:/srv/app/releases/7/lib'\n"
 				     "php_admin_value[sys_temp_dir] = '/srv/app/releases/7/tmp'\n"
 				     "php_admin_value[open_basedir] = "

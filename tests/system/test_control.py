@@ -1,0 +1,223 @@
+"""The control socket: who may speak, and that nobody can keep PID 1 busy with it."""
+
+import functools
+import os
+import random
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+
+import pytest
+
+from container import Container, binary
+
+HEAD = struct.Struct("=III")  # magic, size, command
+
+
+def connect(c):
+    """A client of our own."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client.connect(str(c.run_dir / "control"))
+    client.settimeout(15)
+    return client
+
+
+@functools.lru_cache
+def request(*command):
+    """What `twinit COMMAND...` sends, as bytes: asked of the program itself."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.settimeout(15)
+        server.bind(folder + "/control")
+        server.listen()
+        with subprocess.Popen([binary(), *command], env={"TWINIT_RUN_DIR": folder}, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL):
+            client, _ = server.accept()
+            with client:
+                return client.recv(65536)
+
+
+def changed(base, name=None, **head):
+    """A request with some of it changed."""
+    data = bytearray(request(base))
+    fields = dict(zip(("magic", "size", "command"), HEAD.unpack_from(data)))
+    HEAD.pack_into(data, 0, *{**fields, **head}.values())
+    if name is not None:
+        at = request("restart", "www").index(b"www\0")
+        data[at:at + 64] = name.ljust(64, b"\0")
+    return bytes(data)
+
+
+def answers(client):
+    """All replies until PID 1 hangs up."""
+    found = []
+    try:
+        while reply := client.recv(65536):
+            found.append(reply)
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def is_well(c):
+    """It answers, serves and rolls."""
+    assert c.tell("health") == (0, "healthy\n")
+    assert c.release()
+    c.roll()
+
+
+NONSENSE = {
+    "nothing but a byte": lambda: b"x",
+    "an empty message": lambda: b"",
+    "garbage": lambda: random.Random(1).randbytes(len(request("status"))),
+    "too short": lambda: request("status")[:-1],
+    "too long": lambda: request("status") + b"x",
+    "very long": lambda: request("status") + b"x" * 100000,
+    "a wrong magic": lambda: changed("status", magic=1),
+    "a wrong size": lambda: changed("status", size=1),
+    "an unknown command": lambda: changed("status", command=99),
+    "a command of -1": lambda: changed("status", command=0xFFFFFFFF),
+    "a name without end": lambda: changed("status", name=b"w" * 64),
+    "a name with escapes": lambda: changed("status", name=b"\x1b[31m\n'; rm"),
+    "an unknown app": lambda: changed("restart", name=b"shop"),
+}
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_nonsense_is_answered_or_dropped(boot, what):
+    c = boot()
+    with connect(c) as client:
+        client.send(NONSENSE[what]())
+        assert len(answers(client)) <= 1
+    is_well(c)
+
+
+def test_status_is_answered_whole_to_a_client_of_our_own(boot):
+    c = boot()
+    with connect(c) as client:
+        client.send(request("status"))
+        # container, app, two replicas, sessions, end
+        assert len(answers(client)) == 6
+    with connect(c) as client:
+        client.send(changed("status", name=b"www"))
+        assert len(answers(client)) == 6
+
+
+def test_a_client_that_says_something_twice_is_dropped(boot):
+    c = boot()
+    with c.begin() as slow, connect(c) as client:
+        client.send(request("restart"))
+        c.log.wait("draining release 1 ... 1 request")
+        client.send(request("status"))
+        answers(client)
+        slow.end()
+    c.log.wait("release 1 is active")
+    is_well(c)
+
+
+def test_hang_ups_at_any_point(boot):
+    c = boot()
+    for _ in range(50):
+        connect(c).close()
+        with connect(c) as client:
+            client.send(request("status"))
+        with connect(c) as client:
+            client.send(request("restart"))
+        with connect(c) as client:
+            client.send(request("sessions"))
+    c.until("it is idle", lambda: c.app()["roll"] == "idle")
+    is_well(c)
+
+
+def test_a_client_that_never_reads_does_not_stop_a_roll(boot):
+    c = boot()
+    deaf = [connect(c) for _ in range(20)]
+    for client in deaf:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.send(request("restart"))
+    for _ in range(30):
+        c.roll()
+    is_well(c)
+    for client in deaf:
+        client.close()
+
+
+def test_attacks_during_rolls_change_nothing(boot):
+    c = boot()
+    stop = threading.Event()
+    rng = random.Random(2)
+    nonsense = [make() for make in NONSENSE.values()]
+
+    def attack():
+        while not stop.is_set():
+            try:
+                with connect(c) as client:
+                    client.send(rng.choice(nonsense))
+                    if rng.random() < 0.5:
+                        client.recv(65536)
+            except OSError:
+                pass
+
+    attackers = [threading.Thread(target=attack) for _ in range(4)]
+    for one in attackers:
+        one.start()
+    try:
+        for turn in range(20):
+            c.deploy(turn % 2 + 1)
+            c.signal("HUP")
+            c.log.wait("is active on 2 replicas", count=turn + 1)
+            assert c.release() == str(turn % 2 + 1)
+    finally:
+        stop.set()
+        for one in attackers:
+            one.join()
+    is_well(c)
+
+
+@pytest.mark.slow
+def test_fifty_silent_clients_cost_five_seconds_and_nothing_else():
+    with Container() as c:
+        c.boot()
+        before = len(os.listdir("/proc/%d/fd" % c.pid))
+        silent = [connect(c) for _ in range(50)]
+        c.deploy(2)
+        c.signal("HUP")
+        c.log.wait("release 2 is active")
+        assert c.release() == "2"
+        # Those that found a place are shown the door, the others at once.
+        assert all(answers(client) == [] for client in silent)
+        is_well(c)
+        c.until("no descriptor is left of them", lambda: len(os.listdir("/proc/%d/fd" % c.pid)) == before)
+        for client in silent:
+            client.close()
+
+
+def test_another_user_is_not_let_in(boot):
+    c = boot()
+    c.run_dir.chmod(0o777)
+    (c.run_dir / "control").chmod(0o777)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgid(33)
+            os.setuid(33)
+            with connect(c) as client:
+                client.send(request("stop"))
+                os._exit(0 if answers(client) == [] else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(pid, 0)[1] in (0, 2 << 8)
+    is_well(c)
+
+
+def test_the_control_socket_is_ours_alone(boot):
+    c = boot()
+    assert (c.run_dir / "control").stat().st_mode & 0o777 == 0o600
+    assert (c.run_dir / "private").stat().st_mode & 0o007 == 0
+
+
+def test_a_command_to_nobody_says_so(make):
+    c = make()
+    code, text = c.tell("status")
+    assert code == 1 and "no running twinit at %s" % c.run_dir in text

@@ -1,0 +1,91 @@
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "../util/leaks.h"
+#include "control/connection.h"
+
+static struct wire_reply reply;
+
+/* clang-format off */
+static const struct {
+	const char *says;
+	uint32_t magic, kind;
+	int more; /* bytes than its kind has; -1000: an empty message */
+	int result;
+} messages[] = {
+	{ "news",                      WIRE_MAGIC, WIRE_NEWS,       0,     0           },
+	{ "an end",                    WIRE_MAGIC, WIRE_END,        0,     0           },
+	{ "one byte less",             WIRE_MAGIC, WIRE_END,        -1,    -EPROTO     },
+	{ "one byte more",             WIRE_MAGIC, WIRE_END,        1,     -EPROTO     },
+	{ "another magic",             1,          WIRE_END,        0,     -EPROTO     },
+	{ "a kind there is not",       WIRE_MAGIC, WIRE_KIND_COUNT, 0,     -EPROTO     },
+	{ "a kind there is never",     WIRE_MAGIC, UINT32_MAX,      0,     -EPROTO     },
+	{ "nothing",                   WIRE_MAGIC, WIRE_END,        -1000, -ECONNRESET },
+};
+/* clang-format on */
+
+static void test_each_message(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+		bool known = messages[i].kind < WIRE_KIND_COUNT;
+		size_t size = wire_reply_size(known ? messages[i].kind : WIRE_END);
+		int ends[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+		memset(&reply, 0, sizeof(reply));
+		reply.magic = messages[i].magic;
+		reply.kind = messages[i].kind;
+		size = messages[i].more == -1000 ? 0 : size + (size_t)messages[i].more;
+		assert_int_equal(send(ends[1], &reply, size, 0), size);
+		int r = connection_receive(ends[0], &reply, 1000);
+		if (r != messages[i].result)
+			fail_msg("%s: got %d", messages[i].says, r);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+
+static void test_silence_is_a_timeout_and_a_hang_up_is_none(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	assert_int_equal(connection_receive(ends[0], &reply, 0), -ETIMEDOUT);
+	assert_int_equal(connection_receive(ends[0], &reply, 5), -ETIMEDOUT);
+	close(ends[1]);
+	assert_int_equal(connection_receive(ends[0], &reply, -1), -ECONNRESET);
+	close(ends[0]);
+}
+
+/* As connection.h promises. */
+static void test_texts_are_ended(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	memset(&reply, 'x', sizeof(reply));
+	reply.magic = WIRE_MAGIC;
+	reply.kind = WIRE_END;
+	assert_int_equal(send(ends[1], &reply, wire_reply_size(WIRE_END), 0),
+	                 wire_reply_size(WIRE_END));
+	assert_int_equal(connection_receive(ends[0], &reply, 1000), 0);
+	bool ended = memchr(reply.end.text, '\0', sizeof(reply.end.text));
+	close(ends[0]);
+	close(ends[1]);
+	assert_true(ended);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_each_message),
+		TEST(test_silence_is_a_timeout_and_a_hang_up_is_none),
+		TEST(test_texts_are_ended),
+	};
+
+	return cmocka_run_group_tests_name("control/connection", tests, NULL, NULL);
+}

@@ -1,0 +1,523 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "../util/forked.h"
+#include "confine/caps.h"
+#include "process/helper.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+enum { NOBODY = 65534, LONG = 60000, BIG = 64 * 1024 };
+
+static struct loop loop;
+static struct inheritance inheritance;
+
+/* An owner that keeps what it is told. */
+struct owner {
+	struct helper helper;
+	unsigned answers, ends;
+	size_t sizes[128];
+	char last[256];
+	int passed;
+	bool keep_passed, stop_at_answer;
+	const struct question *next;
+	pid_t pid; /* of the process, after its end too */
+};
+
+static void on_answer(struct helper *helper, const void *answer, size_t size)
+{
+	struct owner *owner = container_of(helper, struct owner, helper);
+
+	assert_int_equal(owner->ends, 0);
+	if (owner->answers < ARRAY_SIZE(owner->sizes))
+		owner->sizes[owner->answers] = size;
+	owner->answers++;
+	memcpy(owner->last, answer, size < sizeof(owner->last) ? size : sizeof(owner->last));
+	if (owner->keep_passed)
+		owner->passed = TAKE_FD(helper->passed_fd);
+	if (owner->stop_at_answer)
+		helper_stop(helper);
+}
+
+static void on_end(struct helper *helper)
+{
+	struct owner *owner = container_of(helper, struct owner, helper);
+
+	assert_false(helper_running(helper));
+	owner->ends++;
+}
+
+static void ask(struct owner *owner, const struct question *question)
+{
+	*owner = (struct owner){ .helper = { .on_answer = on_answer, .on_end = on_end },
+		                 .passed = FD_NONE };
+	assert_int_equal(loop_init(&loop), 0);
+	assert_int_equal(helper_start(&owner->helper, &loop, &inheritance, question), 0);
+	owner->pid = owner->helper.pid;
+	assert_true(helper_running(&owner->helper));
+}
+
+static void until_end(struct owner *owner)
+{
+	while (owner->ends == 0)
+		assert_int_equal(loop_turn(&loop), 0);
+}
+
+static void bury(struct owner *owner, int *status)
+{
+	assert_int_equal(waitpid(owner->pid, status, 0), owner->pid);
+	assert_null(loop.deadlines);
+	loop_done(&loop);
+}
+
+/* --- answers --- */
+
+static void say_three(const void *query, int answer_fd)
+{
+	static char big[BIG];
+
+	helper_answer(answer_fd, query, 1);
+	memset(big, 'b', sizeof(big));
+	helper_answer(answer_fd, big, sizeof(big));
+	helper_answer(answer_fd, "last", 5);
+}
+
+static void test_answers_keep_their_boundaries(void **state)
+{
+	const struct question question = { .run = say_three, .query = "q", .timeout_ms = LONG };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	until_end(&owner);
+	assert_int_equal(owner.answers, 3);
+	assert_int_equal(owner.sizes[0], 1);
+	assert_int_equal(owner.sizes[1], BIG);
+	assert_int_equal(owner.sizes[2], 5);
+	assert_string_equal(owner.last, "last");
+	assert_int_equal(owner.ends, 1);
+	assert_false(owner.helper.late);
+	bury(&owner, &status);
+	assert_int_equal(status, 0);
+}
+
+static void say_a_hundred(const void *query, int answer_fd)
+{
+	(void)query;
+	for (unsigned i = 0; i < 100; i++)
+		helper_answer(answer_fd, &i, sizeof(i));
+}
+
+static void test_many_answers_all_come_and_then_the_end(void **state)
+{
+	const struct question question = { .run = say_a_hundred, .timeout_ms = LONG };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	until_end(&owner);
+	assert_int_equal(owner.answers, 100);
+	assert_int_equal(owner.ends, 1);
+	bury(&owner, &status);
+}
+
+static void pass_at_last(const void *query, int answer_fd)
+{
+	int fd = memfd_create("passed", MFD_CLOEXEC);
+
+	(void)query;
+	(void)!write(fd, "content", 7);
+	helper_answer_with_fd(answer_fd, "with", 5, fd);
+}
+
+static void test_a_descriptor_that_is_taken_is_the_owners(void **state)
+{
+	const struct question question = { .run = pass_at_last, .timeout_ms = LONG };
+	struct owner owner;
+	char text[16] = "";
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	owner.keep_passed = true;
+	until_end(&owner);
+	assert_true(owner.passed >= 0);
+	assert_int_equal(fcntl(owner.passed, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(pread(owner.passed, text, sizeof(text), 0), 7);
+	assert_string_equal(text, "content");
+	fd_close(&owner.passed);
+	bury(&owner, &status);
+}
+
+static void test_a_descriptor_that_nobody_takes_is_closed(void **state)
+{
+	const struct question question = { .run = pass_at_last, .timeout_ms = LONG };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	until_end(&owner);
+	bury(&owner, &status); /* and no descriptor is left */
+}
+
+/* --- ends --- */
+
+static void die_silently(const void *query, int answer_fd)
+{
+	(void)query;
+	(void)answer_fd;
+	raise(SIGKILL);
+}
+
+static void test_a_death_without_an_answer_is_an_end(void **state)
+{
+	const struct question question = { .run = die_silently, .timeout_ms = LONG };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	until_end(&owner);
+	assert_int_equal(owner.answers, 0);
+	assert_int_equal(owner.ends, 1);
+	assert_false(owner.helper.late);
+	bury(&owner, &status);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void return_at_once(const void *query, int answer_fd)
+{
+	(void)query;
+	(void)answer_fd;
+}
+
+static void test_no_answer_at_all_is_an_end(void **state)
+{
+	const struct question question = { .run = return_at_once };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	until_end(&owner);
+	assert_int_equal(owner.answers, 0);
+	bury(&owner, &status);
+}
+
+/* With a grandchild; both hold the kept pipe open, and neither leaves by itself. */
+static void hang_with_a_child(const void *query, int answer_fd)
+{
+	(void)query;
+	(void)signal(SIGTERM, SIG_IGN);
+	if (fork() == 0)
+		for (;;)
+			pause();
+	helper_answer(answer_fd, "hang", 5);
+	for (;;)
+		pause();
+}
+
+/* Everybody who held the other end is dead. */
+static bool all_gone(int reader)
+{
+	struct pollfd p = { .fd = reader };
+
+	return poll(&p, 1, 5000) == 1 && (p.revents & POLLHUP);
+}
+
+static void hold_a_pipe(int ends[2], struct question *question)
+{
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	question->keep[0] = ends[1];
+	question->keep_count = 1;
+}
+
+static void test_a_deadline_ends_the_whole_group(void **state)
+{
+	struct question question = { .run = hang_with_a_child, .timeout_ms = 40 };
+	struct owner owner;
+	int ends[2], status;
+	uint64_t before = clock_ms();
+
+	(void)state;
+	hold_a_pipe(ends, &question);
+	ask(&owner, &question);
+	close(ends[1]);
+	until_end(&owner);
+	assert_true(owner.helper.late);
+	assert_int_equal(owner.ends, 1);
+	assert_true(clock_ms() - before >= 40);
+	assert_true(all_gone(ends[0]));
+	close(ends[0]);
+	bury(&owner, &status);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void test_a_stop_ends_the_whole_group_without_a_call(void **state)
+{
+	struct question question = { .run = hang_with_a_child, .timeout_ms = LONG };
+	struct owner owner;
+	int ends[2], status;
+
+	(void)state;
+	hold_a_pipe(ends, &question);
+	ask(&owner, &question);
+	close(ends[1]);
+	while (owner.answers == 0)
+		assert_int_equal(loop_turn(&loop), 0);
+	helper_stop(&owner.helper);
+	assert_false(helper_running(&owner.helper));
+	helper_stop(&owner.helper);
+	assert_true(all_gone(ends[0]));
+	close(ends[0]);
+	assert_int_equal(owner.ends, 0);
+	bury(&owner, &status);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void test_one_that_has_only_been_made_can_be_stopped(void **state)
+{
+	const struct question question = { .run = hang_with_a_child };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	helper_stop(&owner.helper);
+	assert_int_equal(owner.ends, 0);
+	bury(&owner, &status);
+}
+
+static void test_an_answer_may_stop_it(void **state)
+{
+	const struct question question = { .run = say_a_hundred, .timeout_ms = LONG };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	owner.stop_at_answer = true;
+	while (helper_running(&owner.helper))
+		assert_int_equal(loop_turn(&loop), 0);
+	assert_int_equal(owner.answers, 1);
+	assert_int_equal(owner.ends, 0);
+	bury(&owner, &status);
+}
+
+static void test_what_does_not_run_can_be_stopped(void **state)
+{
+	struct helper helper = { 0 };
+
+	(void)state;
+	assert_false(helper_running(&helper));
+	helper_stop(&helper);
+	helper_note_exit(&helper, getpid());
+	assert_false(helper.reaped);
+}
+
+static void ask_again(struct helper *helper)
+{
+	struct owner *owner = container_of(helper, struct owner, helper);
+
+	on_end(helper);
+	assert_int_equal(waitpid(owner->pid, NULL, 0), owner->pid);
+	if (owner->ends == 3)
+		return;
+	assert_int_equal(helper_start(helper, &loop, &inheritance, owner->next), 0);
+	owner->pid = helper->pid;
+}
+
+static void test_an_end_may_start_another(void **state)
+{
+	const struct question question = { .run = return_at_once, .timeout_ms = LONG };
+	struct owner owner;
+
+	(void)state;
+	ask(&owner, &question);
+	owner.next = &question;
+	owner.helper.on_end = ask_again;
+	while (owner.ends < 3)
+		assert_int_equal(loop_turn(&loop), 0);
+	assert_false(helper_running(&owner.helper));
+	assert_null(loop.deadlines);
+	loop_done(&loop);
+}
+
+static void test_who_was_reaped_is_not_signalled(void **state)
+{
+	const struct question question = { .run = hang_with_a_child };
+	struct owner owner;
+
+	(void)state;
+	ask(&owner, &question);
+	while (owner.answers == 0)
+		assert_int_equal(loop_turn(&loop), 0);
+	helper_note_exit(&owner.helper, owner.pid + 1);
+	assert_false(owner.helper.reaped);
+	/* As if the number were somebody else's by now. */
+	helper_note_exit(&owner.helper, owner.pid);
+	assert_true(owner.helper.reaped);
+	helper_stop(&owner.helper);
+	assert_int_equal(waitpid(owner.pid, NULL, WNOHANG), 0);
+	assert_int_equal(kill(owner.pid, 0), 0);
+	assert_int_equal(kill(-owner.pid, SIGKILL), 0);
+	bury(&owner, NULL);
+}
+
+static void test_the_end_comes_also_after_the_reaping(void **state)
+{
+	const struct question question = { .run = return_at_once, .timeout_ms = LONG };
+	struct owner owner;
+
+	(void)state;
+	ask(&owner, &question);
+	assert_int_equal(waitpid(owner.pid, NULL, 0), owner.pid);
+	helper_note_exit(&owner.helper, owner.pid);
+	assert_int_equal(owner.ends, 0);
+	until_end(&owner);
+	assert_int_equal(owner.ends, 1);
+	assert_null(loop.deadlines);
+	loop_done(&loop);
+}
+
+/* --- what it has --- */
+
+struct possessions {
+	uid_t uid;
+	gid_t gid;
+	int groups;
+	bool sys_admin, kill, no_new_privileges, leads_group, only_kept_fds, mask, dies_with_us;
+};
+
+static void show_possessions(const void *query, int answer_fd)
+{
+	const int *kept = query;
+	struct possessions p = {
+		.uid = geteuid(),
+		.gid = getegid(),
+		.groups = getgroups(0, NULL),
+		.sys_admin = caps_have_sys_admin(),
+		.kill = caps_have_kill(),
+		.no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+		.leads_group = getpgrp() == getpid(),
+		.only_kept_fds = true,
+	};
+	int death = 0;
+	sigset_t mask;
+
+	for (int fd = 3; fd < 1024; fd++)
+		if ((fcntl(fd, F_GETFD) >= 0) != (fd == *kept || fd == answer_fd))
+			p.only_kept_fds = false;
+	p.mask = sigprocmask(SIG_SETMASK, NULL, &mask) == 0 && sigismember(&mask, SIGUSR2) &&
+	         !sigismember(&mask, SIGUSR1);
+	p.dies_with_us = prctl(PR_GET_PDEATHSIG, &death) == 0 && death == SIGKILL;
+	helper_answer(answer_fd, &p, sizeof(p));
+}
+
+static struct possessions possessions_with(enum helper_power power)
+{
+	struct question question = {
+		.run = show_possessions, .power = power, .keep_count = 1, .timeout_ms = LONG
+	};
+	int kept = dup(STDERR_FILENO), open_too = dup(STDERR_FILENO);
+	struct possessions p;
+	struct owner owner;
+	sigset_t ours, before;
+	int status;
+
+	question.keep[0] = kept;
+	question.query = &kept;
+	sigemptyset(&inheritance.mask);
+	sigaddset(&inheritance.mask, SIGUSR2);
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGUSR1);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &ours, &before), 0);
+	ask(&owner, &question);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+	until_end(&owner);
+	bury(&owner, &status);
+	assert_int_equal(owner.answers, 1);
+	assert_int_equal(owner.sizes[0], sizeof(p));
+	memcpy(&p, owner.last, sizeof(p));
+	close(kept);
+	close(open_too);
+	return p;
+}
+
+/* clang-format off */
+static const struct {
+	const char *says;
+	enum helper_power power;
+	uid_t uid;
+	bool own_group, powerful;
+} powers[] = {
+	{ "full power is ours",                  POWER_FULL,    0,      true,  true  },
+	{ "the configuration is read as us",     POWER_CONFIG,  0,      true,  false },
+	{ "private: nobody with our group",      POWER_PRIVATE, NOBODY, true,  false },
+	{ "the network: nobody",                 POWER_NETWORK, NOBODY, false, false },
+};
+/* clang-format on */
+
+static void test_it_has_no_more_power_than_its_kind_needs(void **state)
+{
+	(void)state;
+	only_as_root();
+	for (size_t i = 0; i < ARRAY_SIZE(powers); i++) {
+		struct possessions p = possessions_with(powers[i].power);
+
+		if (p.uid != powers[i].uid || p.gid != (powers[i].own_group ? getegid() : NOBODY))
+			fail_msg("%s: got user %u, group %u", powers[i].says, p.uid, p.gid);
+		if (p.sys_admin != (powers[i].powerful && caps_have_sys_admin()) ||
+		    p.kill != (powers[i].powerful && caps_have_kill()) ||
+		    p.no_new_privileges == powers[i].powerful)
+			fail_msg("%s: wrong capabilities", powers[i].says);
+		if (powers[i].uid == NOBODY && p.groups != 0)
+			fail_msg("%s: %d groups", powers[i].says, p.groups);
+		if (!p.leads_group || !p.only_kept_fds || !p.mask || !p.dies_with_us)
+			fail_msg("%s: group %d, descriptors %d, mask %d, death %d", powers[i].says,
+			         p.leads_group, p.only_kept_fds, p.mask, p.dies_with_us);
+	}
+}
+
+static void test_more_descriptors_than_it_may_have_are_refused(void **state)
+{
+	const struct question question = { .run = return_at_once,
+		                           .keep_count = HELPER_KEEP_MAX + 1 };
+	struct owner owner = { .helper = { .on_answer = on_answer, .on_end = on_end } };
+
+	(void)state;
+	assert_int_equal(loop_init(&loop), 0);
+	assert_int_equal(helper_start(&owner.helper, &loop, &inheritance, &question), -E2BIG);
+	assert_false(helper_running(&owner.helper));
+	assert_int_equal(owner.ends, 0);
+	loop_done(&loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_answers_keep_their_boundaries),
+		TEST(test_many_answers_all_come_and_then_the_end),
+		TEST(test_a_descriptor_that_is_taken_is_the_owners),
+		TEST(test_a_descriptor_that_nobody_takes_is_closed),
+		TEST(test_a_death_without_an_answer_is_an_end),
+		TEST(test_no_answer_at_all_is_an_end),
+		TEST(test_a_deadline_ends_the_whole_group),
+		TEST(test_a_stop_ends_the_whole_group_without_a_call),
+		TEST(test_one_that_has_only_been_made_can_be_stopped),
+		TEST(test_an_answer_may_stop_it),
+		TEST(test_what_does_not_run_can_be_stopped),
+		TEST(test_an_end_may_start_another),
+		TEST(test_who_was_reaped_is_not_signalled),
+		TEST(test_the_end_comes_also_after_the_reaping),
+		TEST(test_it_has_no_more_power_than_its_kind_needs),
+		TEST(test_more_descriptors_than_it_may_have_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("process/helper", tests, NULL, NULL);
+}
