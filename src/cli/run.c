@@ -10,6 +10,7 @@
 #include "config/supported.h"
 #include "init/plain.h"
 #include "init/supervisor.h"
+#include "question/program.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -110,6 +111,11 @@ int run_plain(char *argv[])
 {
 	static struct config config;
 	char error[CONFIG_ERROR_SIZE];
+	static char path[CONFIG_PATH_SIZE];
+
+	/* `twinit php-fpm -v` where the binary is called php-fpm8.2. */
+	if (is_fpm_name(argv[0]) && program_find_fpm(argv[0], path, sizeof(path)) >= 0)
+		argv[0] = path;
 	bool usable = config_load(getenv("TWINIT_CONFIG"), environ, &config, error, NULL) >= 0;
 
 	return plain_run(usable ? &config : NULL, argv);

@@ -98,7 +98,8 @@ NORETURN static void run_child(const struct plain *p, char *const argv[])
 	signals_restore(&p->inheritance.mask);
 	execvp(argv[0], argv);
 	int error = errno;
-	log_errno(-error, "cannot run '%s', which is no command of twinit's either", argv[0]);
+	log_write(LOG_ERROR, "cannot run '%s': %s (twinit help lists twinit's own commands)",
+	          argv[0], strerror(error));
 	_exit(error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }
 

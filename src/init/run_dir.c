@@ -57,12 +57,16 @@ int run_dir_open(const struct config *config, struct run_dir *run)
 	if (r >= 0 || r == -EWOULDBLOCK || config->run_dir_set)
 		return r;
 	for (size_t i = 0; run_dirs[i]; i++)
-		if (open_at(run, run_dirs[i]) >= 0) {
-			log_write(LOG_INFO, "run_dir %s cannot be used (%s), taking %s",
-			          config->run_dir, reason(r), run->path);
+		if (open_at(run, run_dirs[i]) >= 0)
 			return 0;
-		}
 	return r;
+}
+
+void run_dir_say(const struct config *config, const struct run_dir *run)
+{
+	if (!config->run_dir_set && strcmp(config->run_dir, run->path) != 0)
+		log_write(LOG_INFO, "run_dir %s cannot be used, taking %s", config->run_dir,
+		          run->path);
 }
 
 void run_dir_complain(const struct config *config, int error)

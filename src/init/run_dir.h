@@ -25,5 +25,8 @@ struct run_dir {
  */
 MUST_CHECK int run_dir_open(const struct config *config, struct run_dir *run);
 
+/* Log that @run is a fall-back, if it is one. */
+void run_dir_say(const struct config *config, const struct run_dir *run);
+
 /* Log what @error, which run_dir_open() returned, means and what to do. */
 void run_dir_complain(const struct config *config, int error);

@@ -282,6 +282,7 @@ static int prepare(struct supervisor *s)
 		run_dir_complain(&s->config, r);
 		return r;
 	}
+	run_dir_say(&s->config, &s->run);
 	r = open_server(s);
 	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run.path) : 0;
 }

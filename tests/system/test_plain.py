@@ -30,17 +30,17 @@ while True:
 """
 
 
-# A parent that ignores SIGTERM and a child in its group that does not.
+# Says that it got SIGTERM, and so does its child, who got it from nobody but its parent.
 FAMILY = """
 import os, signal
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if os.fork() == 0:
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+child = os.fork()
+if child == 0:
     print("ready", flush=True)
-    signal.sigwait([signal.SIGTERM])
-    print("child", flush=True)
+    print("child", signal.sigwait([signal.SIGTERM, signal.SIGUSR1]), flush=True)
     os._exit(0)
+signal.sigwait([signal.SIGTERM])
+os.kill(child, signal.SIGUSR1)
 os.wait()
 raise SystemExit(3)
 """
@@ -170,11 +170,11 @@ def test_a_signal_that_the_command_does_not_handle_ends_it(mode, name):
         assert process.end() == 128 + number
 
 
-def test_the_group_of_the_command_gets_signals_too(mode):
+def test_signals_go_to_the_command_alone(mode):
     with Plain(mode, "--", sys.executable, "-c", FAMILY) as process:
         assert process.line() == "ready"
         os.kill(process.twinit(), signal.SIGTERM)
-        assert process.line() == "child"
+        assert process.line() == "child %d" % signal.SIGUSR1
         assert process.end() == 3
 
 
@@ -228,57 +228,158 @@ def test_an_orphan_that_dies_does_not_end_it(mode):
     assert run(mode, "--", "sh", "-c", "(sh -c 'exit 9' &) ; (sh -c 'kill -9 $$' &); sleep 0.1; exit 5")[0] == 5
 
 
-def test_orphans_that_live_do_not_hold_it_up():
-    began = time.monotonic()
-    assert run("pid1", "--", "sh", "-c", "(setsid sleep 600 >/dev/null 2>&1 &); exit 4")[0] == 4
-    assert time.monotonic() - began < PATIENCE
+def test_what_the_command_leaves_running_is_told_to_end(mode):
+    script = "(trap 'echo told; exit' TERM; echo left; while :; do sleep 0.01; done) & read line; exit 4"
+    with Plain(mode, "--", "sh", "-c", script, stdin=subprocess.PIPE) as process:
+        assert process.line() == "left"
+        process.stdin.close()
+        process.stdin = None
+        assert process.line() == "told"
+        assert process.end() == 4
+
+
+def test_what_does_not_end_is_killed(mode):
+    """In another session too, and whatever it starts meanwhile."""
+    script = "(trap '' TERM HUP; setsid sh -c 'echo $$; while :; do sleep 600; done') & read line; exit 4"
+    with Plain(mode, "--", "sh", "-c", script, stdin=subprocess.PIPE) as process:
+        assert process.line().isdigit()
+        process.stdin.close()
+        process.stdin = None
+        began = time.monotonic()
+        assert process.end() == 4
+        assert time.monotonic() - began < 5
+
+
+# --- asked from outside
+
+
+def ask(run_dir, command):
+    """A twinit command against this one."""
+    done = subprocess.run([binary(), command], env={"TWINIT_RUN_DIR": str(run_dir)}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
+    return done.returncode, done.stdout.decode()
+
+
+def test_health_and_stop(mode, tmp_path):
+    environment = {**os.environ, "TWINIT_RUN_DIR": str(tmp_path / "run")}
+    with Plain(mode, "--", "sh", "-c", "echo ready; exec sleep 60", env=environment) as process:
+        assert process.line() == "ready"
+        deadline = time.monotonic() + PATIENCE
+        while ask(tmp_path / "run", "health")[0] != 0 and time.monotonic() < deadline:
+            pass
+        assert ask(tmp_path / "run", "health") == (0, "healthy: runs 'sh'\n")
+        code, text = ask(tmp_path / "run", "restart")
+        assert code == 1 and "runs 'sh', no PHP-FPM" in text
+        assert ask(tmp_path / "run", "stop")[0] == 0
+        assert process.end() == 128 + signal.SIGTERM
+    assert not (tmp_path / "run" / "control").exists()
+
+
+def test_beside_a_site_it_does_not_answer_for_it(make):
+    c = make()
+    c.boot()
+    with Plain("subreaper", "--", "sh", "-c", "echo ready; exec sleep 60", env=c.environment) as process:
+        assert process.line() == "ready"
+        assert c.tell("health") == (0, "healthy\n")
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.end() == 128 + signal.SIGTERM
+    assert c.tell("health") == (0, "healthy\n")
+    assert c.stop() == 0
 
 
 # --- a terminal
 
 
-def on_terminal(*command):
-    """Runs twinit with a command on a terminal of its own: (pid, master side)."""
-    pid, master = pty.fork()
-    if pid == 0:
-        os.execv(str(binary()), [str(binary()), *command])
-    return pid, master
+class Terminal:
+    """twinit with a command, or another program, on a terminal of its own."""
 
+    def __init__(self, *command, program=None):
+        program = program or [str(binary()), *command]
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.execv(program[0], program)
+        self.seen = b""
 
-def read_until(master, text):
-    """What the terminal shows, up to and including the text."""
-    seen = b""
-    while text not in seen:
-        if not select.select([master], [], [], PATIENCE)[0]:
-            raise TookTooLong(repr(seen))
-        seen += os.read(master, 4096)
-    return seen
+    def read_until(self, text):
+        """Waits until the terminal shows the text."""
+        while text not in self.seen:
+            if not select.select([self.master], [], [], PATIENCE)[0]:
+                raise TookTooLong(repr(self.seen))
+            try:
+                self.seen += os.read(self.master, 4096)
+            except OSError:
+                raise TookTooLong("it was closed after %r" % self.seen) from None
+
+    def type(self, text):
+        """What a person would type."""
+        os.write(self.master, text)
+
+    def end(self):
+        """The exit status."""
+        fd = os.pidfd_open(self.pid)
+        try:
+            if not select.select([fd], [], [], PATIENCE)[0]:
+                raise TookTooLong("twinit runs on; the terminal shows %r" % self.seen)
+        finally:
+            os.close(fd)
+        pid, self.pid = self.pid, None
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.pid is not None:
+            for pid in [*children(self.pid), self.pid]:
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.master)
 
 
 def test_ctrl_c_reaches_the_command():
-    pid, master = on_terminal("--", "sh", "-c", "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 1; done")
-    read_until(master, b"ready")
-    os.write(master, b"\x03")
-    read_until(master, b"caught")
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
-    os.close(master)
+    script = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 1; done"
+    with Terminal("--", "sh", "-c", script) as terminal:
+        terminal.read_until(b"ready")
+        terminal.type(b"\x03")
+        terminal.read_until(b"caught")
+        assert terminal.end() == 9
 
 
 def test_ctrl_c_ends_a_command_that_does_not_handle_it():
-    pid, master = on_terminal("--", "sh", "-c", "echo ready; exec sleep 60")
-    read_until(master, b"ready")
-    os.write(master, b"\x03")
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + signal.SIGINT
-    os.close(master)
+    with Terminal("--", "sh", "-c", "echo ready; exec sleep 60") as terminal:
+        terminal.read_until(b"ready")
+        terminal.type(b"\x03")
+        assert terminal.end() == 128 + signal.SIGINT
 
 
 def test_the_command_may_read_the_terminal_and_change_it():
-    pid, master = on_terminal("--", "sh", "-c", "stty -echo && echo ready && read line && echo \"got $line\"; exit 3")
-    read_until(master, b"ready")
-    os.write(master, b"word\n")
-    assert b"got word" in read_until(master, b"got word")
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
-    os.close(master)
+    script = "stty -echo && echo ready && read line && echo \"got $line\"; exit 3"
+    with Terminal("--", "sh", "-c", script) as terminal:
+        terminal.read_until(b"ready")
+        terminal.type(b"word\n")
+        terminal.read_until(b"got word")
+        assert terminal.end() == 3
+
+
+def test_ctrl_z_stops_it_and_it_goes_on():
+    """As a job of a shell: the shell sees it stop, and fg continues it."""
+    job = "%s -- sh -c 'echo ready; read line; echo got $line; exit 6'" % binary()
+    with Terminal(program=["/bin/sh", "-c", "set -m; %s; echo stopped $?; fg; echo ended $?" % job]) as terminal:
+        terminal.read_until(b"ready")
+        terminal.type(b"\x1a")
+        terminal.read_until(b"stopped 14")
+        terminal.type(b"word\n")
+        terminal.read_until(b"got word")
+        terminal.read_until(b"ended 6")
+        assert terminal.end() == 0
+
+
+def test_a_closed_terminal_ends_the_command():
+    with Terminal("--", "sh", "-c", "echo ready; exec sleep 60") as terminal:
+        terminal.read_until(b"ready")
+        os.close(terminal.master)
+        terminal.master = os.open("/dev/null", os.O_RDONLY)
+        assert terminal.end() == 128 + signal.SIGHUP
 
 
 # --- which command is a site
@@ -307,4 +408,4 @@ def test_fpm_with_a_question_is_a_command(fpm_in_path):
     c = fpm_in_path
     c.start("php-fpm", "-i")
     assert c.wait() == 0
-    assert not c.events.lines and not c.run_dir.exists()
+    assert not c.events.lines
