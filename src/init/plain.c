@@ -98,8 +98,7 @@ NORETURN static void run_child(const struct plain *p, char *const argv[])
 	signals_restore(&p->inheritance.mask);
 	execvp(argv[0], argv);
 	int error = errno;
-	log_write(LOG_ERROR, "cannot run '%s': %s (twinit help lists twinit's own commands)",
-	          argv[0], strerror(error));
+	log_errno(-error, "cannot run '%s' (see twinit help for twinit's own commands)", argv[0]);
 	_exit(error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }
 
