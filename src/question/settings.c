@@ -128,6 +128,10 @@ static int read_info(struct reading *r)
 		text_add(&r->why, " -i cannot be run: %s", strerror(-status));
 		return status;
 	}
+	if (status == 0) {
+		text_add(&r->why, " -i did not print PHP-FPM's settings; is it PHP-FPM?");
+		return -EINVAL;
+	}
 	text_add(&r->why, " -i, which prints PHP-FPM's settings, ended with status %d: ", status);
 	add_last_line(&r->why, r->info);
 	return -EINVAL;

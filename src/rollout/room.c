@@ -21,6 +21,7 @@ unsigned room_for(const struct room *room, unsigned most)
 
 bool room_surge(const struct room *room, unsigned replicas, unsigned surge, unsigned *possible)
 {
-	*possible = room_for(room, surge);
+	/* A single replica is never stopped first, so a roll of it always makes one more. */
+	*possible = room_for(room, replicas == 1 ? 1 : surge);
 	return *possible > 0 || replicas > 1;
 }

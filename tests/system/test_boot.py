@@ -22,10 +22,10 @@ CONFIG_FAILURES = {
     "a missing binary": (
         {"php_fpm": "/nonexistent/php-fpm"}, "",
         r"www: cannot find the PHP-FPM binary '/nonexistent/php-fpm'.*; install php-fpm or set php_fpm"),
-    "a binary that is no FPM": ({"php_fpm": "/bin/true"}, "", r"www: '/bin/true' -i failed \(exit status 0\)"),
-    "an FPM that cannot show its settings": ({}, "i=fail", r"-i, which prints PHP-FPM's settings, ended with status 78: "),
-    "settings that are garbage": ({}, "i=garbage", r"-i failed"),
-    "settings that never end": ({}, "i=huge", r"-i failed"),
+    "a binary that is no FPM": ({"php_fpm": "/bin/true"}, "", r"www: '/bin/true' -i\b.* status 0"),
+    "an FPM that cannot show its settings": ({}, "i=fail", r"www: '.*stub-fpm' -i\b.* status 78.*unknown entry"),
+    "settings that are garbage": ({}, "i=garbage", r"www: '.*stub-fpm' -i\b.* status 0"),
+    "settings that never end": ({}, "i=huge", r"www: '.*stub-fpm' -i\b.* status 153"),
     "a missing FPM configuration": (
         {"fpm_config": "/nonexistent/fpm.conf"}, "",
         r"www: cannot read fpm_config '/nonexistent/fpm.conf': No such file or directory"),

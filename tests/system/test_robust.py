@@ -248,7 +248,8 @@ def test_the_reader_of_stderr_goes_away(make):
 def test_masters_that_flood_stderr_do_not_drown_twinit(make):
     c = make()
     c.behave("noise")
-    c.boot()
+    c.start()
+    c.until("it is ready", lambda: c.tell("health")[0] == 0)
     c.deploy(2)
     c.roll()
     assert c.release() == "2"

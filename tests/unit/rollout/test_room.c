@@ -23,6 +23,12 @@ static const struct row {
 	{ "no room means one out, one in", { 49, 50, 100, 10 }, 2, 2, true, 0 },
 	{ "a single replica cannot go first", { 49, 50, 100, 10 }, 1, 1, false, 0 },
 	{ "a surge of 0 that is wanted needs no room", { 0, 50, 0, 10 }, 2, 0, true, 0 },
+	{ "a single replica with a surge of 0 makes one more all the same",
+	  { 100, 50, 20, 10 },
+	  1,
+	  0,
+	  true,
+	  1 },
 	{ "an unknown size fits", { 10, 0, 10, 0 }, 2, 2, true, 2 },
 };
 
