@@ -54,6 +54,7 @@ int run_dir_open(const struct config *config, struct run_dir *run)
 {
 	int r = open_at(run, config->run_dir);
 
+	run->refused = r >= 0 ? 0 : r;
 	if (r >= 0 || r == -EWOULDBLOCK || config->run_dir_set)
 		return r;
 	for (size_t i = 0; run_dirs[i]; i++)
@@ -64,9 +65,9 @@ int run_dir_open(const struct config *config, struct run_dir *run)
 
 void run_dir_say(const struct config *config, const struct run_dir *run)
 {
-	if (!config->run_dir_set && strcmp(config->run_dir, run->path) != 0)
-		log_write(LOG_INFO, "run_dir %s cannot be used, taking %s", config->run_dir,
-		          run->path);
+	if (run->refused < 0)
+		log_write(LOG_INFO, "run_dir %s cannot be used (%s), taking %s", config->run_dir,
+		          reason(run->refused), run->path);
 }
 
 void run_dir_complain(const struct config *config, int error)

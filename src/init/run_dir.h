@@ -13,6 +13,7 @@
  */
 struct run_dir {
 	char path[CONFIG_PATH_SIZE]; /* absolute */
+	int refused;                 /* why it is not the configured one: -errno; 0: it is */
 	int fd;                      /* locked as long as we live */
 	int private_fd, pin_fd;
 };

@@ -104,15 +104,20 @@ static int find_program(struct reading *r)
 	return -ENOENT;
 }
 
-/* The last line that says something. */
-static void add_last_line(struct text *why, char *output)
+/* What FPM says is wrong: the first line with an error, or else the last one. */
+static void add_telling_line(struct text *why, char *output)
 {
 	char *end = output + strlen(output);
+	char *line = strstr(output, "ERROR: ");
 
 	while (end > output && strchr(" \t\r\n", end[-1]))
 		*--end = '\0';
-	const char *line = strrchr(output, '\n');
-	text_add_quoted(why, line ? line + 1 : output);
+	if (!line) {
+		line = strrchr(output, '\n');
+		line = line ? line + 1 : output;
+	}
+	line[strcspn(line, "\r\n")] = '\0';
+	text_add_quoted(why, line);
 }
 
 /* php.ini's values, as this SAPI sees them.  Without OPcache, which would want a lock file. */
@@ -128,12 +133,13 @@ static int read_info(struct reading *r)
 		text_add(&r->why, " -i cannot be run: %s", strerror(-status));
 		return status;
 	}
+	text_add(&r->why, " -i, which prints PHP-FPM's settings, ended with status %d", status);
 	if (status == 0) {
-		text_add(&r->why, " -i did not print PHP-FPM's settings; is it PHP-FPM?");
-		return -EINVAL;
+		text_add(&r->why, " and printed none; is it PHP-FPM?");
+	} else {
+		text_add(&r->why, ": ");
+		add_telling_line(&r->why, r->info);
 	}
-	text_add(&r->why, " -i, which prints PHP-FPM's settings, ended with status %d: ", status);
-	add_last_line(&r->why, r->info);
 	return -EINVAL;
 }
 

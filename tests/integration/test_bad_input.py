@@ -93,7 +93,7 @@ def test_a_missing_fpm_binary_is_named(cold_site, binary):
 
 def test_a_binary_that_is_no_fpm_is_named(cold_site):
     site = cold_site(env={"TWINIT_APP_PHP_FPM": "/bin/true"})
-    assert_refuses_to_boot(site, "'/bin/true'", "is it a PHP-FPM")
+    assert_refuses_to_boot(site, "'/bin/true'", "PHP-FPM")
 
 
 def test_a_missing_fpm_config_is_named(cold_site):
