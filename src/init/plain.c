@@ -34,6 +34,7 @@ struct plain {
 	struct deadline look_again; /* for descendants */
 	uint64_t kill_at_ms;
 	struct inheritance inheritance;
+	sigset_t ignored; /* by whoever started us: nohup's word counts for the command too */
 	struct run_dir run;
 	struct server server;
 	uint64_t started_ms;
@@ -96,6 +97,7 @@ NORETURN static void run_child(const struct plain *p, char *const argv[])
 	if (p->has_terminal)
 		give_terminal(getpid());
 	signals_restore(&p->inheritance.mask);
+	signals_ignore(&p->ignored);
 	execvp(argv[0], argv);
 	int error = errno;
 	log_errno(-error, "cannot run '%s' (see twinit help for twinit's own commands)", argv[0]);
@@ -218,6 +220,7 @@ static int prepare(struct plain *p)
 
 	if (r < 0)
 		return r;
+	p->ignored = signals_ignored();
 	p->signals.fd = signals_open(&p->inheritance.mask);
 	p->signals.on_ready = on_signals;
 	p->reap_again.on_due = on_reap_again;

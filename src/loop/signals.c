@@ -40,3 +40,22 @@ void signals_restore(const sigset_t *mask)
 	set_default_dispositions();
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 }
+
+sigset_t signals_ignored(void)
+{
+	struct sigaction action;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int number = 1; number < NSIG; number++)
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			sigaddset(&set, number);
+	return set;
+}
+
+void signals_ignore(const sigset_t *set)
+{
+	for (int number = 1; number < NSIG; number++)
+		if (sigismember(set, number) == 1)
+			(void)signal(number, SIG_IGN);
+}

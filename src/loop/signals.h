@@ -18,3 +18,9 @@ MUST_CHECK int signals_open(sigset_t *old);
  * In a child before exec: default dispositions and the mask @mask, because both outlive exec.
  */
 void signals_restore(const sigset_t *mask);
+
+/* Which signals are ignored now: what nohup(1) leaves.  Before signals_open(), which ends that. */
+sigset_t signals_ignored(void);
+
+/* Ignore @set again.  In a child, after signals_restore(). */
+void signals_ignore(const sigset_t *set);

@@ -310,6 +310,8 @@ static void on_request(size_t i)
 			drop(i);
 		return;
 	}
+	if (place->length == 0 && place->kind == LANE_REQUEST)
+		say("request");
 	place->length += (size_t)n;
 	if (!whole_request(place, &crash))
 		return;

@@ -1,6 +1,7 @@
 """Rolls: what is replaced when, and what happens when the new ones are bad."""
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -148,7 +149,7 @@ def test_a_bad_release_gets_no_visitor(make, what, surge):
     c.deploy(2)
     code, text = c.tell("restart")
     assert code == 1
-    assert "www: roll failed, release 1 serves on: replica 1 " in text
+    assert re.search("www: roll failed, release 1 serves on: replica [12] ", text)
     assert why in text
     assert {c.release() for _ in range(10)} == {"1"}
     assert not c.log.find("cutover")

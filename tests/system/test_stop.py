@@ -168,10 +168,14 @@ def in_lane(c):
 
 
 def in_room(c):
-    """One of two was told to go and has a request; which one has it is chance."""
-    slow = [c.begin() for _ in range(20)]
+    """The one of two that was told to go has a request."""
+    other = c.started("www/1")
+    os.kill(other, signal.SIGSTOP)
+    slow = c.begin()
+    c.events.wait("www/2 1 request")
+    os.kill(other, signal.SIGCONT)
     c.signal("HUP")
-    c.events.wait("quit busy=")
+    c.events.wait("www/2 1 quit busy=1")
     return slow
 
 
