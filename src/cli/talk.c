@@ -13,8 +13,9 @@
 static int no_twinit(const char *where, int error)
 {
 	const char *cause = error == -ENOENT || error == -ECONNREFUSED ? "nobody is there"
-	                    : error == -EPIPE                          ? "it refused us"
-	                                                               : strerror(-error);
+	                    : error == -EACCES ? "only root and the user it runs as may ask"
+	                    : error == -EPIPE  ? "it refused us"
+	                                       : strerror(-error);
 
 	fprintf(stderr,
 	        "twinit: no running twinit at %s (%s); set TWINIT_RUN_DIR to its run_dir if it is "
