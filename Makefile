@@ -36,7 +36,9 @@ install: build ## install to $(DESTDIR)$(PREFIX)
 test: deps ## install what is missing, then all tiers: unit, system, integration
 	@tools/test
 
-check: $(TESTS) ## unit tests (seconds, no privileges)
+check-programs: $(TESTS)
+
+check: $(TESTS) ## unit tests (seconds; a few run as root only)
 	@for t in $^; do $$t || exit 1; done
 
 check-system: build ## the binary as PID 1 with stub masters (root)
@@ -94,7 +96,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test check check-system check-integration check-asan check-clang bench fuzz \
+.PHONY: build up deps install test check check-programs check-system check-integration check-asan check-clang bench fuzz \
         objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
