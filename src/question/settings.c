@@ -135,7 +135,7 @@ static int read_info(struct reading *r)
 	}
 	text_add(&r->why, " -i, which prints PHP-FPM's settings, ended with status %d", status);
 	if (status == 0) {
-		text_add(&r->why, " and printed none; is it PHP-FPM?");
+		text_add(&r->why, " and printed none; is it a PHP-FPM binary?");
 	} else {
 		text_add(&r->why, ": ");
 		add_telling_line(&r->why, r->info);

@@ -213,15 +213,16 @@ if os.fork() == 0:
             os._exit(0)
     os._exit(0)
 os.wait()
-left = 1
-while left:
-    left = 0
-    for entry in os.listdir("/proc"):
+def zombies():
+    children = "/proc/%d/task/%d/children" % (os.getppid(), os.getppid())
+    for child in open(children).read().split():
         try:
-            fields = open("/proc/%s/stat" % entry).read().rpartition(")")[2].split()
-            left += fields[0] == "Z" and int(fields[1]) == os.getppid()
-        except (OSError, IndexError):
+            if open("/proc/%s/stat" % child).read().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
             pass
+while zombies():
+    pass
 print("all reaped")
 raise SystemExit(42)
 """
@@ -250,9 +251,7 @@ def test_what_does_not_end_is_killed(mode):
         assert process.line().isdigit()
         process.stdin.close()
         process.stdin = None
-        began = time.monotonic()
         assert process.end() == 4
-        assert time.monotonic() - began < 5
 
 
 # --- asked from outside
