@@ -58,12 +58,51 @@ static void on_client_ready(struct event_source *source)
 	client->server->on_request(client->server, client);
 }
 
-static struct client *free_place(struct server *server)
+static bool has_hung_up(const struct client *client)
+{
+	char byte;
+
+	return recv(client->source.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Who has not said a word for the longest time, or NULL when all have. */
+static struct client *most_silent(struct server *server)
+{
+	struct client *found = NULL;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &server->clients[i];
+
+		if (!client->asked && (!found || client->patience.at_ms < found->patience.at_ms))
+			found = client;
+	}
+	return found;
+}
+
+static struct client *find_place(struct server *server)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		if (server->clients[i].source.fd < 0)
 			return &server->clients[i];
 	return NULL;
+}
+
+/*
+ * In a crowd those who are gone already, which we may not have noticed yet, make room, and then the
+ * one who has been silent for the longest time: an honest command asks as soon as it has connected.
+ */
+static struct client *free_place(struct server *server)
+{
+	struct client *place = find_place(server);
+
+	for (size_t i = 0; !place && i < CLIENTS_MAX; i++)
+		if (has_hung_up(&server->clients[i]))
+			place = &server->clients[i];
+	if (!place)
+		place = most_silent(server);
+	if (place && place->source.fd >= 0)
+		drop(place);
+	return place;
 }
 
 /* A pid of 0 is a process outside our PID namespace, so none of ours. */
@@ -87,9 +126,9 @@ static bool welcome(struct server *server, int fd)
 static void admit(struct server *server, int fd)
 {
 	_cleanup_close_ int client_fd = fd;
-	struct client *client = free_place(server);
+	struct client *client = welcome(server, fd) ? free_place(server) : NULL;
 
-	if (!client || !welcome(server, fd))
+	if (!client)
 		return;
 	*client = (struct client){
 		.source = { .fd = client_fd, .on_ready = on_client_ready },
