@@ -5,6 +5,8 @@
  *   stub-fpm -tt -y FILE     prints STUB_DIR/dump
  *   stub-fpm -F -y FILE      a master: serves the descriptors in FPM_SOCKETS
  *
+ *   stub-fpm orphans N       makes so many and waits until its parent has reaped them all
+ *
  * A master answers pings and status pages on its private sockets.  On the lane it answers each
  * request with "RELEASE REPLICA PID", where RELEASE is read from STUB_DIR/app/current/release.txt
  * when it starts; /crash makes it crash.  A request that is begun and not ended counts as a busy
@@ -581,8 +583,31 @@ static int run_master(void)
 	return 0;
 }
 
+/* As a command of `twinit -- CMD`; exit status 42 when its parent has no child but us. */
+static int run_orphans(int count)
+{
+	char path[64], children[4096];
+
+	make_orphans(count);
+	wait(NULL);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", getppid(), getppid());
+	for (;;) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, children, sizeof(children) - 1);
+
+		if (n <= 0)
+			return 1;
+		close(fd);
+		children[n] = '\0';
+		if (strchr(children, ' ') == strrchr(children, ' '))
+			return 42;
+	}
+}
+
 int main(int argc, char *argv[])
 {
+	if (argc == 3 && strcmp(argv[1], "orphans") == 0)
+		return run_orphans(atoi(argv[2]));
 	directory = getenv("STUB_DIR");
 	if (!directory)
 		return 64;

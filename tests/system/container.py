@@ -17,6 +17,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -75,12 +76,16 @@ class TookTooLong(AssertionError):
 
 
 class Stream:
-    """Lines as they come, kept; any thread may wait for one."""
+    """Lines as they come, kept; any thread may wait for one.
+
+    `pump` takes what has come and was not seen yet: whoever looks sees all that happened before.
+    """
 
     def __init__(self):
         self.lines = []
         self.ended = False
-        self.condition = threading.Condition()
+        self.condition = threading.Condition(threading.RLock())
+        self.pump = lambda: None
 
     def add(self, line):
         """One more line."""
@@ -97,11 +102,13 @@ class Stream:
     def mark(self):
         """Where the next line will be: for wait(after=...)."""
         with self.condition:
+            self.pump()
             return len(self.lines)
 
     def find(self, pattern, after=0):
         """All matches so far."""
         with self.condition:
+            self.pump()
             return [m for m in (re.search(pattern, line) for line in self.lines[after:]) if m]
 
     def wait(self, pattern, after=0, count=1, timeout=PATIENCE):
@@ -217,7 +224,7 @@ class Container:
         self.addresses = []
         self.log, self.events = Stream(), Stream()
         self.process = self.pid = None
-        self.threads = []
+        self.watchers = []
         self.stderr = None  # instead of our pipe
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -290,31 +297,54 @@ class Container:
         self.event_socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.event_socket.bind(str(self.directory / "events"))
         os.chmod(self.directory / "events", 0o777)
-        self._thread(self._read_events)
+        self._watch(self.event_socket.fileno(), self.events, self._take_events)
 
-    def _thread(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        thread.start()
-        self.threads.append(thread)
+    def _watch(self, fd, stream, pump):
+        """Pumps whenever something comes, until pump() says that nothing will any more."""
+        def run():
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            more = True
+            while more:
+                poll.poll()
+                with stream.condition:
+                    more = not stream.ended and pump()
 
-    def _read_events(self):
-        while True:
+        stream.pump = pump
+        self.watchers.append(threading.Thread(target=run, daemon=True))
+        self.watchers[-1].start()
+
+    def _take_events(self):
+        while not self.events.ended:
             try:
-                data, ancillary, _, _ = self.event_socket.recvmsg(2048, 64)
-            except OSError:
-                return
-            if not data:
-                return
+                data, ancillary, _, _ = self.event_socket.recvmsg(2048, 64, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
             # The pid as it is here, not as it is inside.
             pid = struct.unpack("3i", ancillary[0][2][:12])[0]
             self.events.add("%d %s" % (pid, data.decode(errors="replace")))
+        return False
 
-    def _read_log(self, process):
-        with process.stderr as pipe:
-            for line in pipe:
-                self.log.add(line.decode(errors="replace").rstrip("\n"))
-        if process is self.process:
-            self.log.end()
+    def _open_log(self, pipe):
+        """Our end of the pipe that is twinit's stderr; after a restart the next one."""
+        rest = b""
+        fd = pipe.fileno()
+        os.set_blocking(fd, False)
+
+        def pump():
+            nonlocal rest
+            try:
+                while chunk := os.read(fd, 1 << 16):
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        self.log.add(line.decode(errors="replace"))
+                self.log.end()
+                return False
+            except BlockingIOError:
+                return True
+
+        self.log.ended = False
+        self._watch(fd, self.log, pump)
 
     # --- life
 
@@ -328,8 +358,7 @@ class Container:
         self.process = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, cwd="/",
                                         stdout=subprocess.DEVNULL, stderr=self.stderr or subprocess.PIPE)
         if self.stderr is None:
-            self.log.ended = False
-            self._thread(self._read_log, self.process)
+            self._open_log(self.process.stderr)
         self.pid = self._find_pid()
         return self
 
@@ -375,8 +404,15 @@ class Container:
             self.process.wait()
         for pid in [] if self.pid1 else self.stubs():
             os.kill(pid, signal.SIGKILL)
-        self.event_socket.shutdown(socket.SHUT_RDWR)
+        self.events.end()
+        self.log.end()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"end", str(self.directory / "events"))
+        for watcher in self.watchers:
+            watcher.join(PATIENCE)
         self.event_socket.close()
+        if self.process and self.process.stderr:
+            self.process.stderr.close()
         if kind is None:
             shutil.rmtree(self.directory)
 

@@ -56,7 +56,7 @@ def test_when_both_die_both_come_back(boot):
     assert c.release() == "1"
     c.events.wait("www/1 1 ready", mark)
     c.events.wait("www/2 1 ready", mark)
-    assert c.app()["ready"] == 2
+    c.until("both are ready again", lambda: c.app()["ready"] == 2)
 
 
 def test_unhealthy_while_none_serves(boot):

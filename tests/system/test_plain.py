@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from container import PATIENCE, TookTooLong, binary, children, programs
+from container import PATIENCE, TookTooLong, binary, children, programs, stub
 
 PID1 = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child"]
 MODES = {"pid1": PID1, "subreaper": []}
@@ -205,29 +205,7 @@ def signal_mask(pid):
 
 
 def test_ten_thousand_orphans_are_reaped(mode):
-    script = """
-import os
-if os.fork() == 0:
-    for _ in range(10000):
-        if os.fork() == 0:
-            os._exit(0)
-    os._exit(0)
-os.wait()
-def zombies():
-    children = "/proc/%d/task/%d/children" % (os.getppid(), os.getppid())
-    for child in open(children).read().split():
-        try:
-            if open("/proc/%s/stat" % child).read().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except OSError:
-            pass
-while zombies():
-    pass
-print("all reaped")
-raise SystemExit(42)
-"""
-    code, out, _ = run(mode, "--", sys.executable, "-c", script)
-    assert (code, out) == (42, "all reaped\n")
+    assert run(mode, "--", str(stub()), "orphans", "10000") == (42, "", "")
 
 
 def test_an_orphan_that_dies_does_not_end_it(mode):

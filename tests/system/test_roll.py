@@ -394,7 +394,7 @@ def test_a_new_master_that_crashes_during_the_drain_comes_back(boot, restart):
         c.events.wait("www/1 2 ready", mark)
         assert slow.end().startswith("1 ")
     assert roll.end()[0] == 0
-    assert c.app()["ready"] == 2
+    c.until("both are ready", lambda: c.app()["ready"] == 2)
 
 
 def test_an_old_master_that_crashes_while_it_drains_stays_away(boot, restart):
