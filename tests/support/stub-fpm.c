@@ -97,6 +97,8 @@ __attribute__((__format__(__printf__, 1, 2))) static void say(const char *format
 	char text[1024];
 	va_list args;
 
+	if (!directory)
+		return;
 	int n = snprintf(text, sizeof(text), "%s %s ", replica, release_name);
 	va_start(args, format);
 	vsnprintf(text + n, sizeof(text) - (size_t)n, format, args);
