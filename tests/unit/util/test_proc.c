@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include "forked.h"
@@ -204,6 +206,80 @@ static void test_who_is_gone_has_no_confinement(void **state)
 	assert_int_equal(proc_confinement(somebody_gone(), &theirs), -ENOENT);
 }
 
+/* --- descendants --- */
+
+/* A child with a child in a session of its own; both wait to be killed. */
+static void make_family(void)
+{
+	int ready[2];
+	char byte;
+
+	CHECK(pipe2(ready, O_CLOEXEC) == 0);
+	pid_t child = fork();
+	if (child == 0) {
+		pid_t grandchild = fork();
+
+		if (grandchild == 0)
+			(void)setsid();
+		CHECK(write(ready[1], "x", 1) == 1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	CHECK(read(ready[0], &byte, 1) == 1);
+	CHECK(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+}
+
+static void reap(unsigned count, int number)
+{
+	int status;
+
+	while (count-- > 0) {
+		CHECK(wait(&status) > 0);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == number);
+	}
+	CHECK(wait(&status) < 0 && errno == ECHILD);
+}
+
+static void signal_a_family(void *context)
+{
+	(void)context;
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	CHECK(proc_signal_descendants(SIGKILL) == 0);
+	make_family();
+	CHECK(proc_signal_descendants(0) == 2);
+	CHECK(proc_signal_descendants(0) == 2);
+	CHECK(proc_signal_descendants(SIGTERM) == 2);
+	reap(2, SIGTERM);
+	CHECK(proc_signal_descendants(SIGKILL) == 0);
+}
+
+static void test_all_descendants_are_counted_and_signalled(void **state)
+{
+	(void)state;
+	in_child(signal_a_family, NULL);
+}
+
+static void leave_zombies_out(void *context)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	(void)context;
+	if (pid == 0)
+		_exit(0);
+	CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+	CHECK(proc_signal_descendants(SIGKILL) == 0);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
+static void test_zombies_are_no_descendants(void **state)
+{
+	(void)state;
+	in_child(leave_zombies_out, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +295,8 @@ int main(void)
 		TEST(test_a_childs_confinement_is_seen),
 		TEST(test_a_name_does_not_look_like_confinement),
 		TEST(test_who_is_gone_has_no_confinement),
+		TEST(test_all_descendants_are_counted_and_signalled),
+		TEST(test_zombies_are_no_descendants),
 	};
 
 	return cmocka_run_group_tests_name("util/proc", tests, NULL, NULL);
