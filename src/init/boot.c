@@ -53,7 +53,7 @@ static int ask_isolation(struct app *app)
 {
 	struct supervisor *s = app->supervisor;
 	struct isolation_query query = {
-		.wanted = s->config.isolation,
+		.wanted = s->config->isolation,
 		.path_possible = app->config.release[0] != '\0' && app->config.docroot_set,
 	};
 	struct question question = {
@@ -135,7 +135,7 @@ static void from_settings(struct supervisor *s)
 		return;
 	s->boot = BOOT_SESSIONS;
 	s->boot_limit.on_due = on_sessions_late;
-	deadline_arm(&s->loop, &s->boot_limit, s->config.sessions.wait_ms);
+	deadline_arm(&s->loop, &s->boot_limit, s->config->sessions.wait_ms);
 	for (size_t i = 0; i < s->app_count; i++) {
 		s->apps[i].active = s->apps[i].candidate;
 		s->apps[i].config = s->apps[i].active->fpm.app;
@@ -214,7 +214,7 @@ static void from_sessions(struct supervisor *s)
 			continue;
 		if (!s->boot_late || app->store_at_ms == 0)
 			return;
-		if (s->config.sessions.fail_health == FAIL_HEALTH_NEVER) {
+		if (s->config->sessions.fail_health == FAIL_HEALTH_NEVER) {
 			report_text(app, NEWS_SESSIONS_LOST, "%s", app->store.reason);
 			continue;
 		}
@@ -284,7 +284,7 @@ static void from_masters(struct supervisor *s)
 	for (size_t i = 0; i < s->app_count; i++)
 		if (sessions_wanted(&s->apps[i]))
 			deadline_arm(&s->loop, &s->apps[i].stores_next,
-			             s->config.sessions.every_ms);
+			             s->config->sessions.every_ms);
 }
 
 void boot_advance(struct supervisor *supervisor)

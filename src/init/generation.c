@@ -167,7 +167,7 @@ static void on_store_end(struct helper *helper)
 static void ask_store(struct app *app)
 {
 	struct supervisor *s = app->supervisor;
-	enum verify verify = s->config.sessions.verify;
+	enum verify verify = s->config->sessions.verify;
 	int r;
 
 	if (s->boot != BOOT_DONE || verify == VERIFY_OFF || verify == VERIFY_REPORT) {
@@ -277,7 +277,7 @@ static int ask(struct app *app, struct generation *generation)
 		.app = &app->config,
 		.read_again = s->boot == BOOT_DONE,
 		.config_file = s->config_file,
-		.secrets = s->config.secrets,
+		.secrets = s->config->secrets,
 		.pin = app->pin,
 		.run_dir = s->run.path,
 		.generation = generation->number,

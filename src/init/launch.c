@@ -169,7 +169,7 @@ int launch_master(struct master *master)
 		.envp = (const char *const *)s->environment,
 		.fd_count = 1,
 		.stderr_fd = s->stderr_fd,
-		.secrets = s->config.secrets,
+		.secrets = s->config->secrets,
 		.filter_fd = generation->filter,
 		.identity = generation->fpm.identity,
 		.pin = master->app->pin,

@@ -16,7 +16,7 @@ enum {
 
 static enum verify verify_of(const struct app *app)
 {
-	return app->supervisor->config.sessions.verify;
+	return app->supervisor->config->sessions.verify;
 }
 
 bool sessions_wanted(const struct app *app)
@@ -55,7 +55,7 @@ static void tell(struct app *app, const struct store_report *before)
 
 static void schedule(struct app *app)
 {
-	uint32_t in_ms = app->supervisor->config.sessions.every_ms;
+	uint32_t in_ms = app->supervisor->config->sessions.every_ms;
 
 	if (!sessions_wanted(app))
 		return;

@@ -169,7 +169,7 @@ struct supervisor {
 	struct proc_confinement
 		confinement; /* our own, to tell an FPM tree's processes from others */
 	struct event_source signals;
-	struct config config;
+	const struct config *config; /* as it was at the start; each app has its own of today */
 	const char *config_file; /* as config_load() takes it */
 	uint64_t started_ms;
 

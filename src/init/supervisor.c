@@ -216,16 +216,16 @@ static int make_environment(struct supervisor *s)
 
 static int make_apps(struct supervisor *s)
 {
-	s->apps = calloc(s->config.app_count, sizeof(*s->apps));
+	s->apps = calloc(s->config->app_count, sizeof(*s->apps));
 	if (!s->apps)
 		return -ENOMEM;
-	s->app_count = s->config.app_count;
+	s->app_count = s->config->app_count;
 	for (size_t i = 0; i < s->app_count; i++) {
 		struct app *app = &s->apps[i];
 
 		app->supervisor = s;
 		app->index = i;
-		app->config = s->config.apps[i];
+		app->config = s->config->apps[i];
 		app->preflight.source.fd = FD_NONE;
 		app->publisher.source.fd = FD_NONE;
 		for (size_t l = 0; l < POOLS_MAX; l++)
@@ -277,12 +277,12 @@ static int prepare(struct supervisor *s)
 		r = make_apps(s);
 	if (r < 0)
 		return log_errno(r, "cannot start");
-	r = run_dir_open(&s->config, &s->run);
+	r = run_dir_open(s->config, &s->run);
 	if (r < 0) {
-		run_dir_complain(&s->config, r);
+		run_dir_complain(s->config, r);
 		return r;
 	}
-	run_dir_say(&s->config, &s->run);
+	run_dir_say(s->config, &s->run);
 	r = open_server(s);
 	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run.path) : 0;
 }
@@ -311,7 +311,7 @@ int supervisor_run(const char *config_file, const struct config *config)
 
 	s.run.fd = s.run.private_fd = s.run.pin_fd = FD_NONE;
 	s.started_ms = clock_ms();
-	s.config = *config;
+	s.config = config;
 	s.config_file = config_file;
 	s.stderr_fd = STDERR_FILENO;
 	s.relay.source.fd = FD_NONE;
