@@ -172,6 +172,8 @@ int launch_master(struct master *master)
 		.secrets = s->config->secrets,
 		.filter_fd = generation->filter,
 		.identity = generation->fpm.identity,
+		.caps = generation->fpm.caps,
+		.rlimits = generation->fpm.rlimits,
 		.pin = master->app->pin,
 		.link = generation->fpm.app.release,
 		.release = generation->release.path,

@@ -165,12 +165,12 @@ struct stray {
 struct supervisor {
 	struct loop loop;
 	struct inheritance inheritance;
-	bool may_signal_others; /* we have CAP_KILL */
+	uint64_t caps; /* that we have, see confine/caps.h */
 	struct proc_confinement
 		confinement; /* our own, to tell an FPM tree's processes from others */
 	struct event_source signals;
 	const struct config *config; /* as it was at the start; each app has its own of today */
-	const char *config_file; /* as config_load() takes it */
+	const char *config_file;     /* as config_load() takes it */
 	uint64_t started_ms;
 
 	struct run_dir run;

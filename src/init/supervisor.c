@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "confine/caps.h"
+#include "confine/rlimits.h"
 #include "init/answers.h"
 #include "init/boot.h"
 #include "init/lane_watch.h"
@@ -24,6 +25,7 @@
 #include "loop/signals.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/fs.h"
 #include "util/proc.h"
 
 /* --- signals --- */
@@ -183,18 +185,43 @@ static int loop(struct supervisor *s)
 
 /* --- from nothing --- */
 
-/* Descriptors 0 to 2 must be taken, or the next one we open would become somebody's stderr. */
-static int open_standard_fds(void)
+/*
+ * Descriptors 0 to 2 must be taken, or the next one we open would become somebody's stderr.  What
+ * else was left open in us is nobody's any more.
+ */
+static int tidy_descriptors(void)
 {
-	int fd;
+	int none[1], fd;
 
 	do {
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)
 		return -errno;
-	(void)close(fd);
+	close_all_but(none, 0);
 	return 0;
+}
+
+/*
+ * What we or a master of ours can come to need: to become pools' users and to end them; to mount
+ * releases; to bind low ports and own unix sockets; to hide a socket from new connections; to read
+ * other users' configuration; to give FPM its limits and priority.
+ */
+static const uint64_t needed_caps =
+	CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) | CAP_BIT(CAP_KILL) |
+	CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_NET_BIND_SERVICE) |
+	CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) |
+	CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_SYS_PTRACE) |
+	CAP_BIT(CAP_SYS_RESOURCE) | CAP_BIT(CAP_SYS_NICE);
+
+static int drop_power(struct supervisor *s)
+{
+	int r = caps_bound(needed_caps);
+
+	if (r >= 0)
+		r = caps_keep(needed_caps);
+	s->caps = caps_effective();
+	return r;
 }
 
 /* Ours without what speaks of sockets and supervisors, and two places that launch fills. */
@@ -255,15 +282,17 @@ static int open_server(struct supervisor *s)
 /* What cannot fail in a working container; each says what it was about. */
 static int prepare(struct supervisor *s)
 {
-	int r = open_standard_fds();
+	int r = tidy_descriptors();
 
 	/* Where PHP runs as our user it could otherwise write to our memory by /proc/1/mem. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 
 	log_open();
 	s->inheritance.umask = umask(077);
+	s->inheritance.open_files = rlimits_open_many();
 	(void)!proc_confinement(getpid(), &s->confinement);
-	s->may_signal_others = caps_have_kill();
+	if (r >= 0)
+		r = drop_power(s);
 	if (r >= 0)
 		r = loop_init(&s->loop);
 	if (r >= 0)
