@@ -191,9 +191,12 @@ static void test_a_nul_byte_is_refused(void **state)
 
 static void test_files_that_cannot_be_read(void **state)
 {
-	char endless[2 * CONFIG_PATH_SIZE];
+	char endless[2 * CONFIG_PATH_SIZE], below[sizeof(path) + 2];
 
 	(void)state;
+	snprintf(below, sizeof(below), "%s/x", path);
+	assert_int_equal(config_load(below, no_environment, &config, error, NULL), -ENOTDIR);
+	assert_non_null(strstr(error, "cannot open it: Not a directory"));
 	assert_int_equal(config_load("/nonexistent/x", no_environment, &config, error, NULL),
 	                 -ENOENT);
 	assert_string_equal(error, "/nonexistent/x: cannot open it: No such file or directory");

@@ -159,7 +159,8 @@ static const struct set_row {
 	  "release: 'current' is not absolute; begin with /" },
 	{ "a docroot", "app www", "docroot", "web/public", NULL },
 	{ "the release itself", "app www", "docroot", "", NULL },
-	{ "dots in a name", "app www", "docroot", "..a/b../.../c..", NULL },
+	{ "dots in a name", "app www", "docroot", "..a/b../.../c../.d/e.", NULL },
+	{ "a docroot that is hidden", "app www", "docroot", "./.x", NULL },
 	{ "an absolute docroot", "app www", "docroot", "/srv/app/current/public",
 	  "docroot: '/srv/app/current/public' is absolute; write it relative to the release" },
 	{ "a docroot elsewhere", "app www", "docroot", "..",
@@ -213,6 +214,8 @@ static const struct set_row {
 	  "unknown key 'isolationnn' in [twinit]; did you mean 'isolation'?" },
 	{ "an empty key", "sessions", "", "x",
 	  "unknown key '' in [sessions]; valid are verify, fail_health, wait, every" },
+	{ "a key of [sessions]", "app www", "wait", "1s",
+	  "unknown key 'wait' in [app www]; it belongs in [sessions]" },
 	{ "an endless key", "sessions", A1024, "x", "unknown key '" /* cut */ },
 	{ "blanks in a section", "app \t www", "replicas", "2", NULL },
 	{ "an unknown section", "redis", "replicas", "2",
@@ -416,6 +419,8 @@ static const struct {
 	{ "no key", "TWINIT_", "x", -ENOENT, NULL },
 	{ "only the section", "TWINIT_APP_", "x", -ENOENT, NULL },
 	{ "a long name", "TWINIT_" A1024, "x", -ENOENT, NULL },
+	{ "a name that only begins like a key", "TWINIT_ISOLATION________________________", "none",
+	  -ENOENT, NULL },
 };
 
 static void test_variables(void **state)
@@ -497,6 +502,9 @@ static const struct {
 	{ "publish without one",
 	  { { "app www", "publish", "/p" } },
 	  "[app www]: publish needs release" },
+	{ "read-only with a release",
+	  { { "app www", "read_only", "yes" }, { "app www", "release", "/r" } },
+	  NULL },
 	{ "read-only without a release",
 	  { { "app www", "read_only", "yes" } },
 	  "[app www]: read_only needs release" },
