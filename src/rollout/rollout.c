@@ -45,7 +45,6 @@ static struct order plain(enum order_kind kind)
 
 static struct order finish(struct rollout *r, enum roll_outcome outcome)
 {
-	r->outcome = outcome;
 	return enter(r, ROLL_IDLE, (struct order){ .kind = ORDER_FINISH, .outcome = outcome });
 }
 
