@@ -323,7 +323,7 @@ void roll_force(struct app *app)
 {
 	app->force = true;
 	for (size_t i = 0; i < MASTERS_MAX; i++)
-		if (app->masters[i].state == MASTER_DRAINING)
+		if (app->masters[i].state == MASTER_DRAINING && !app->masters[i].rescue)
 			master_deliver(&app->masters[i], EVENT_DEADLINE);
 }
 

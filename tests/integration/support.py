@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -126,6 +127,37 @@ def workers(master):
 def fpm_masters(pid):
     """Pids of the FPM masters that are children of a twinit."""
     return sorted(child for child in children(pid) if title(child).startswith("php-fpm: master"))
+
+
+class MasterCount:
+    """Counts the FPM masters of a twinit every two milliseconds as long as the `with` lasts; `most` at once."""
+
+    def __init__(self, task):
+        self.most = self.samples = 0
+        self._pid = task.pid
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self._stop.wait(0.002):
+            self.most = max(self.most, sum(map(runs_fpm, children(self._pid))))
+            self.samples += 1
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join(SECONDS)
+
+
+def runs_fpm(pid):
+    """True from exec on, before it has its title, until it is dead."""
+    try:
+        return os.path.basename(os.readlink("/proc/%d/exe" % pid)).startswith("php-fpm")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def assert_masters_are_confined(twinit, user="www-data"):
