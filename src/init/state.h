@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 #include "process/helper.h"
 #include "process/spawn.h"
+#include "question/chain.h"
 #include "question/drain.h"
 #include "question/isolation.h"
 #include "question/settings.h"
@@ -119,6 +120,9 @@ struct app {
 	struct rollout rollout;
 	struct helper preflight; /* isolation at boot, then settings */
 	enum answer preflight_answer;
+	struct helper chain; /* asks the candidates, or at boot the replicas, see chain.h */
+	struct deadline chain_again;
+	enum answer proof;          /* what came of it */
 	struct deadline lane_limit; /* for ROLL_LANE */
 	struct deadline drain_long_at;
 	bool drain_long; /* the roll at hand has drained for longer than the next one should wait */
@@ -146,6 +150,7 @@ enum boot_step {
 	BOOT_SETTINGS,
 	BOOT_SESSIONS,
 	BOOT_MASTERS,
+	BOOT_PROOF, /* a session goes from replica to replica */
 	BOOT_DONE,
 };
 
@@ -188,7 +193,7 @@ struct supervisor {
 	unsigned serial;
 
 	enum boot_step boot;
-	struct deadline boot_limit; /* for BOOT_SESSIONS */
+	struct deadline boot_limit; /* for BOOT_SESSIONS and BOOT_PROOF */
 	bool boot_late;
 	enum stop_step stop;
 	struct deadline stop_next;  /* the end of STOP_QUIET */

@@ -13,6 +13,7 @@
 #include "confine/rlimits.h"
 #include "init/answers.h"
 #include "init/boot.h"
+#include "init/chain.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
 #include "init/output.h"
@@ -67,6 +68,7 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		struct app *app = &s->apps[a];
 
 		helper_note_exit(&app->preflight, pid);
+		helper_note_exit(&app->chain, pid);
 		helper_note_exit(&app->publisher, pid);
 		helper_note_exit(&app->stores, pid);
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
@@ -261,6 +263,7 @@ static int make_apps(struct supervisor *s)
 		lane_watches_init(app);
 		roll_init(app);
 		sessions_init(app);
+		chain_init(app);
 	}
 	return 0;
 }
@@ -312,6 +315,9 @@ static int prepare(struct supervisor *s)
 		return r;
 	}
 	run_dir_say(s->config, &s->run);
+	r = chain_prepare(s);
+	if (r < 0)
+		return log_errno(r, "cannot write into %s/pin", s->run.path);
 	r = open_server(s);
 	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run.path) : 0;
 }
@@ -323,6 +329,7 @@ static void clean_up(struct supervisor *s)
 
 		lane_watches_stop(app);
 		sessions_stop(app);
+		chain_stop(app);
 		helper_stop(&app->preflight);
 		helper_stop(&app->publisher);
 		app->active = NULL;
