@@ -52,8 +52,11 @@ check-asan: ## unit tests with AddressSanitizer and UBSan
 
 # Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
-check-valgrind: $(TESTS) ## unit tests with valgrind: no leak, no error (minutes)
-	@for t in $(filter-out $(NO_VALGRIND:%=$(BUILD)/tests/unit/%),$^); do \
+check-valgrind: ## unit tests with valgrind: no leak, no error (a minute)
+	$(MAKE) check-memory BUILD=$(BUILD)/valgrind FORTIFY= CFLAGS='-O0 -g'
+
+check-memory: $(filter-out $(NO_VALGRIND:%=$(BUILD)/tests/unit/%),$(TESTS))
+	@for t in $^; do \
 		valgrind -q --suppressions=tests/valgrind.supp --error-exitcode=99 --leak-check=full \
 		         --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect $$t || exit 1; \
 	done
@@ -112,6 +115,6 @@ $(BUILD)/%.o: %.c VERSION
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
 .PHONY: build up deps install test check check-programs check-system check-integration check-asan check-valgrind \
-        check-clang coverage bench fuzz objects format format-check layers clean help
+        check-memory check-clang coverage bench fuzz objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
