@@ -50,6 +50,17 @@ check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
 
+# Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
+NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
+check-valgrind: ## unit tests with valgrind: no leak, no error (a minute)
+	$(MAKE) check-memory BUILD=$(BUILD)/valgrind FORTIFY= CFLAGS='-O0 -g'
+
+check-memory: $(filter-out $(NO_VALGRIND:%=$(BUILD)/tests/unit/%),$(TESTS))
+	@for t in $^; do \
+		valgrind -q --suppressions=tests/valgrind.supp --error-exitcode=99 --leak-check=full \
+		         --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect $$t || exit 1; \
+	done
+
 # Tests exec into other programs as other users, who may not write counters: no builtin execve, or gcc
 # writes them just before.
 coverage: ## lines that the unit tests run, by folder; fails unless it is all of config and rollout
@@ -103,7 +114,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test check check-programs check-system check-integration check-asan check-clang coverage \
-        bench fuzz objects format format-check layers clean help
+.PHONY: build up deps install test check check-programs check-system check-integration check-asan check-valgrind \
+        check-memory check-clang coverage bench fuzz objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -19,7 +19,6 @@ static int read_source(struct reading *r, const struct fpm_pool *pool,
                        struct session_source *source)
 {
 	char number[32], locking[16];
-	int result = 0;
 
 	*source = (struct session_source){ 0 };
 	memcpy(source->pool, pool->name, sizeof(source->pool));
@@ -33,15 +32,18 @@ static int read_source(struct reading *r, const struct fpm_pool *pool,
 		{ "session.gc_maxlifetime", number, sizeof(number) },
 		{ "redis.session.locking_enabled", locking, sizeof(locking) },
 	};
-	for (size_t i = 0; result >= 0 && i < ARRAY_SIZE(wanted); i++) {
-		result = fpm_dump_php_setting(&r->dump, r->info, pool->name, wanted[i].setting,
-		                              wanted[i].to, wanted[i].size);
-		if (result < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		int result = fpm_dump_php_setting(&r->dump, r->info, pool->name, wanted[i].setting,
+		                                  wanted[i].to, wanted[i].size);
+
+		if (result < 0) {
 			text_add(&r->why, "pool %s: %s is too long", pool->name, wanted[i].setting);
+			return result;
+		}
 	}
 	source->gc_maxlifetime_s = (uint32_t)strtoul(number, NULL, 10);
 	source->locking = locking[0] == '1' || strcasecmp(locking, "on") == 0;
-	return result;
+	return 0;
 }
 
 int replica_config_write_sources(struct reading *r)

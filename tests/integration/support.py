@@ -160,18 +160,25 @@ def runs_fpm(pid):
         return False
 
 
+def assert_is_powerless(pid, user="www-data"):
+    """That user's in every respect, without a capability or a way to one, and behind the syscall filter."""
+    what = "%d, %r" % (pid, title(pid))
+    uid = str(pwd.getpwnam(user).pw_uid)
+    assert status_field(pid, "Uid").split() == [uid] * 4, what
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status_field(pid, name), 16) == 0, "%s of %s" % (name, what)
+    assert status_field(pid, "NoNewPrivs") == "1", what
+    assert status_field(pid, "Seccomp") == "2", what
+
+
 def assert_masters_are_confined(twinit, user="www-data"):
     """Two masters, children of this pid, each in a mount namespace of its own, as that user and powerless."""
     masters = fpm_masters(twinit)
     assert len(masters) == 2
     namespaces = {namespace(pid, "mnt") for pid in [twinit, *masters]}
     assert len(namespaces) == 3, "twinit and each master has a mount namespace of its own"
-    uid = str(pwd.getpwnam(user).pw_uid)
     for pid in [*masters, *(worker for master in masters for worker in children(master))]:
-        assert status_field(pid, "Uid").split() == [uid] * 4, title(pid)
-        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-            assert int(status_field(pid, name), 16) == 0, "%s of %s" % (name, title(pid))
-        assert status_field(pid, "NoNewPrivs") == "1", title(pid)
+        assert_is_powerless(pid, user)
     return masters
 
 
