@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "init/launch.h"
 #include "init/master.h"
@@ -29,6 +30,11 @@ int chain_prepare(struct supervisor *supervisor)
 	if (r >= 0 && fchmodat(dir_fd, SCRIPT_NAME, 0644, 0) < 0)
 		r = -errno;
 	return r;
+}
+
+void chain_clean_up(struct supervisor *supervisor)
+{
+	(void)unlinkat(supervisor->run.pin_fd, SCRIPT_NAME, 0);
 }
 
 static void conclude(struct app *app, enum chain_state state, const char *why)

@@ -7,6 +7,9 @@
 /* Put the script that PHP runs for it into run_dir.  0 or -errno. */
 MUST_CHECK int chain_prepare(struct supervisor *supervisor);
 
+/* Take it away again. */
+void chain_clean_up(struct supervisor *supervisor);
+
 /*
  * Ask whether the masters of @readers read what a replica wrote that serves now, or one of them
  * where none does.  app->proof is ANSWER_PENDING until the answer is there, then ANSWER_YES (also

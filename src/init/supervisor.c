@@ -337,6 +337,7 @@ static void clean_up(struct supervisor *s)
 			lanes_close(&app->lanes[l]);
 	}
 	output_finish(s);
+	chain_clean_up(s);
 	server_close(&s->server);
 	(void)unlinkat(s->run.fd, WIRE_SOCKET, 0);
 }
