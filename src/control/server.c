@@ -1,6 +1,7 @@
 #include "control/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,6 +144,15 @@ static void admit(struct server *server, int fd)
 	(void)TAKE_FD(client_fd);
 }
 
+/* The table of descriptors is full, and a client that nobody takes would wake us for ever. */
+static void turn_away(struct server *server)
+{
+	fd_close(&server->spare_fd);
+	int fd = accept4(server->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd_close(&fd);
+	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_ready(struct event_source *source)
 {
 	struct server *server = container_of(source, struct server, source);
@@ -150,6 +160,8 @@ static void on_ready(struct event_source *source)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+			turn_away(server);
 		if (fd < 0)
 			return;
 		admit(server, fd);
@@ -163,12 +175,13 @@ int server_open(struct server *server, struct loop *loop, int dir_fd)
 
 	server->loop = loop;
 	server->source = (struct event_source){ .fd = FD_NONE, .on_ready = on_ready };
+	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		server->clients[i].source.fd = FD_NONE;
 	path_in_fd(dir_fd, WIRE_SOCKET, path);
 	memcpy(un.sun_path, path, strlen(path) + 1);
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	if (fd < 0 || server->spare_fd < 0)
 		return -errno;
 	(void)unlinkat(dir_fd, WIRE_SOCKET, 0);
 	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0 || chmod(path, 0600) < 0 ||
@@ -190,6 +203,7 @@ void server_close(struct server *server)
 			drop(&server->clients[i]);
 	loop_forget(server->loop, &server->source);
 	fd_close(&server->source.fd);
+	fd_close(&server->spare_fd);
 }
 
 void server_send(struct client *client, struct wire_reply *reply)

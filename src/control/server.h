@@ -32,6 +32,7 @@ struct client {
 
 struct server {
 	struct event_source source;
+	int spare_fd; /* given up to take a client leave who finds no descriptor */
 	struct loop *loop;
 	struct client clients[CLIENTS_MAX];
 	/* Is @pid below an FPM master? */

@@ -74,11 +74,11 @@ static int put_include(struct overlay_writer *writer, const char *fpm_config)
 /* process.max counts the workers of our own pools too. */
 static void put_process_max(struct overlay_writer *writer)
 {
-	unsigned long max = strtoul(fpm_dump_get(writer->dump, "global", "process.max"), NULL, 10);
+	const struct fpm_settings *shares = writer->overlay->shares;
 
-	if (max > 0)
-		fprintf(writer->out, "process.max = %lu\n",
-		        max + HELPER_WORKERS * writer->overlay->shares->pool_count);
+	if (shares->process_max > 0)
+		fprintf(writer->out, "process.max = %u\n",
+		        shares->process_max + HELPER_WORKERS * shares->pool_count);
 }
 
 /* FPM knows no way to take a pid file back, so there is one only where the operator wants one. */

@@ -216,6 +216,10 @@ int fpm_settings_from_dump(const struct fpm_dump *dump, struct fpm_settings *set
 		                          : "php-fpm -tt did not say what is wrong");
 		return -EINVAL;
 	}
+	long process_max = strtol(fpm_dump_get(dump, "global", "process.max"), NULL, 10);
+
+	settings->process_max =
+		process_max < 0 || process_max > INT_MAX ? 0 : (unsigned)process_max;
 	settings->rlimit_files = highest_rlimit(dump, "rlimit_files");
 	settings->rlimit_core = highest_rlimit(dump, "rlimit_core");
 	int r = take_pools(dump, settings, &sentence);
@@ -253,5 +257,17 @@ struct fpm_pool fpm_pool_share(const struct fpm_pool *pool, unsigned replicas, u
 		clamp(part(pool->min_spare_servers, replicas, index), 1, share.max_spare_servers);
 	share.start_servers = clamp(part(pool->start_servers, replicas, index),
 	                            share.min_spare_servers, share.max_spare_servers);
+	return share;
+}
+
+struct fpm_settings fpm_settings_share(const struct fpm_settings *settings, unsigned replicas,
+                                       unsigned index)
+{
+	struct fpm_settings share = *settings;
+
+	if (settings->process_max > 0)
+		share.process_max = part(settings->process_max, replicas, index);
+	for (unsigned i = 0; i < settings->pool_count; i++)
+		share.pools[i] = fpm_pool_share(&settings->pools[i], replicas, index);
 	return share;
 }

@@ -51,6 +51,7 @@ struct fpm_pool {
 struct fpm_settings {
 	unsigned pool_count; /* at least 1 */
 	struct fpm_pool pools[POOLS_MAX];
+	unsigned process_max;  /* of all pools together; 0: no limit */
 	uint64_t rlimit_files; /* the highest that is asked for anywhere; 0: none */
 	uint64_t rlimit_core;  /* the same; UINT64_MAX: unlimited */
 };
@@ -72,5 +73,9 @@ MUST_CHECK int fpm_settings_from_dump(const struct fpm_dump *dump, struct fpm_se
  * numbers (min <= start <= max spare <= children) hold in the result.
  */
 struct fpm_pool fpm_pool_share(const struct fpm_pool *pool, unsigned replicas, unsigned index);
+
+/* The same for a whole configuration: its pools, and process.max. */
+struct fpm_settings fpm_settings_share(const struct fpm_settings *settings, unsigned replicas,
+                                       unsigned index);
 
 const char *pm_name(enum pm pm);

@@ -112,14 +112,11 @@ static int write_overlay(struct reading *r, const struct overlay *overlay, int f
 static struct fpm_settings shares_of(const struct reading *r, unsigned index)
 {
 	const struct app_config *app = &r->answer->app;
-	struct fpm_settings shares = r->answer->settings;
 
-	if (app->workers == WORKERS_SPLIT)
-		for (unsigned i = 0; i < shares.pool_count; i++)
-			shares.pools[i] =
-				fpm_pool_share(&r->answer->settings.pools[i], app->replicas,
-			                       index == OVERLAY_RESCUE ? 0 : index);
-	return shares;
+	if (app->workers == WORKERS_FULL)
+		return r->answer->settings;
+	return fpm_settings_share(&r->answer->settings, app->replicas,
+	                          index == OVERLAY_RESCUE ? 0 : index);
 }
 
 /* What FPM shall call the address of each pool. */

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -460,6 +462,33 @@ static void test_another_user_is_not_heard(void **state)
 	end();
 }
 
+static void full_table(void *context)
+{
+	struct rlimit few = { 0 };
+	int fd, highest = 0;
+
+	(void)context;
+	begin();
+	fd = connect_to_it();
+	/* No descriptor is left for its other end. */
+	highest = dup(fd);
+	few.rlim_cur = few.rlim_max = (rlim_t)highest;
+	CHECK(close(highest) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	CHECK(dup(fd) < 0 && errno == EMFILE);
+	turns();
+	CHECK(clients() == 0);
+	CHECK(is_closed(fd));
+	CHECK(server.spare_fd >= 0);
+	CHECK(requests == 0);
+}
+
+static void test_without_descriptors_clients_are_turned_away(void **state)
+{
+	(void)state;
+	in_child(full_table, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +506,7 @@ int main(void)
 		TEST(test_who_never_reads_is_dropped_and_nobody_waits),
 		TEST(test_who_is_below_a_master_gets_no_word),
 		TEST(test_another_user_is_not_heard),
+		TEST(test_without_descriptors_clients_are_turned_away),
 	};
 
 	return cmocka_run_group_tests_name("control/server", tests, scratch_begin, scratch_end);

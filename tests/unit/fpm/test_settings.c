@@ -272,6 +272,29 @@ static void test_every_share_is_one_that_fpm_takes(void **state)
 					                                 most));
 }
 
+static void test_a_configuration_is_shared_pool_by_pool(void **state)
+{
+	struct fpm_settings whole = {
+		.pool_count = 2,
+		.pools = { { .name = "a", .pm = PM_STATIC, .max_children = 5 },
+		           { .name = "b", .pm = PM_ONDEMAND, .max_children = 2 } },
+		.process_max = 7,
+	};
+	struct fpm_settings first = fpm_settings_share(&whole, 2, 0);
+	struct fpm_settings second = fpm_settings_share(&whole, 2, 1);
+
+	(void)state;
+	assert_int_equal(first.process_max, 4);
+	assert_int_equal(second.process_max, 3);
+	assert_int_equal(first.pools[0].max_children, 3);
+	assert_int_equal(second.pools[0].max_children, 2);
+	assert_int_equal(first.pools[1].max_children, 1);
+	assert_string_equal(second.pools[1].name, "b");
+
+	whole.process_max = 0;
+	assert_int_equal(fpm_settings_share(&whole, 2, 0).process_max, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_there_is_an_end_to_pools),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_every_share_is_one_that_fpm_takes),
+		cmocka_unit_test(test_a_configuration_is_shared_pool_by_pool),
 	};
 
 	return cmocka_run_group_tests_name("fpm/settings", tests, NULL, NULL);
