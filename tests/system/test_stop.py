@@ -305,6 +305,17 @@ def test_helpers_do_not_outlive_it(make):
     c.until("the helpers are gone", lambda: not any(os.path.exists("/proc/%d" % pid) for pid in helpers))
 
 
+def test_what_a_killed_helper_runs_goes_too(make):
+    c = make()
+    c.boot()
+    in_preflight(c)
+    helper, = [pid for pid in children(c.pid) if pid not in c.stubs()]
+    program, = children(helper)
+    os.kill(helper, signal.SIGKILL)
+    c.log.wait("roll refused")
+    c.until("it is gone", lambda: not os.path.exists("/proc/%d" % program))
+
+
 @pytest.mark.slow
 def test_settings_that_take_for_ever_end_the_boot():
     with Container() as c:
