@@ -108,7 +108,7 @@ static void on_ping_end(struct helper *helper)
 	struct master *master = container_of(helper, struct master, ping);
 	struct text why = TEXT(master->why);
 
-	text_add(&why, "the helper that pings it died");
+	text_add(&why, "could not be pinged, the helper died");
 	arm(master, START_SLACK_MS);
 }
 
