@@ -108,7 +108,7 @@ static void on_ping_end(struct helper *helper)
 	struct master *master = container_of(helper, struct master, ping);
 	struct text why = TEXT(master->why);
 
-	text_add(&why, "the helper that pings it died");
+	text_add(&why, "could not be pinged, the helper died");
 	arm(master, START_SLACK_MS);
 }
 
@@ -415,9 +415,11 @@ static void explain(struct master *master, const siginfo_t *info)
 		         strsignal(info->si_status));
 }
 
-static bool is_leaving(const struct master *master)
+/* It had all its workers leave first, which one that is killed on its way out did not. */
+static bool left_orderly(const struct master *master, const siginfo_t *info)
 {
-	return master->state == MASTER_QUITTING || master->state == MASTER_TERMINATING;
+	return (master->state == MASTER_QUITTING || master->state == MASTER_TERMINATING) &&
+	       info->si_code == CLD_EXITED;
 }
 
 bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *info)
@@ -431,7 +433,7 @@ bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *in
 	launch_forget_config(master);
 	launch_remove_private(master);
 	/* After an orderly end what is left in its group are jobs that PHP started, not workers. */
-	if (!is_leaving(master) || supervisor->stop != STOP_NONE)
+	if (!left_orderly(master, info) || supervisor->stop != STOP_NONE)
 		stray_adopt(supervisor, pid);
 	master_deliver(master, EVENT_EXIT);
 	return true;

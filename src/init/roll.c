@@ -197,7 +197,9 @@ static void abandon(struct app *app)
 
 		if (master->state == MASTER_GONE || master->group != GROUP_CANDIDATE)
 			continue;
-		if (app->why[0] == '\0' && master->why[0] != '\0') {
+		/* One that is still starting has not failed, though its ping may have by now. */
+		if (app->why[0] == '\0' && master->why[0] != '\0' &&
+		    master->state != MASTER_STARTING) {
 			struct text why = TEXT(app->why);
 
 			text_add(&why, "replica %u %s", master->number, master->why);

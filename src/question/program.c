@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -73,6 +75,8 @@ NORETURN static void execute(const char *const argv[], int config_fd, int output
 	const struct rlimit most = { OUTPUT_MAX, OUTPUT_MAX };
 	int null = open("/dev/null", O_RDWR);
 
+	/* A helper that is killed leaves nobody who would end what hangs. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null < 0 || setrlimit(RLIMIT_FSIZE, &most) < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0)
 		_exit(127);

@@ -116,6 +116,20 @@ def test_workers_of_a_dead_master_go_too(make):
     c.log.wait("starting replica 1 on lane A ... ready", count=2)
 
 
+def test_workers_of_a_master_that_dies_before_it_told_them_to_go_go_too(make):
+    c = make(replicas=1)
+    c.behave("g1:workers=3", "g1:no-quit")
+    c.boot()
+    workers = [int(m[1]) for m in (c.events.wait(r"^(\d+) www/1 1 worker", count=n) for n in (1, 2, 3))]
+    c.deploy(2)
+    c.signal("HUP")
+    c.events.wait("www/1 1 quit")
+    os.kill(c.started("www/1 1"), signal.SIGKILL)
+    for pid in workers:
+        gone(pid)
+    c.log.wait("release 2 is active")
+
+
 @pytest.mark.slow
 def test_workers_that_ignore_everything_are_killed_in_time():
     with Container(replicas=1) as c:

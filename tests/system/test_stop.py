@@ -232,6 +232,39 @@ def test_in_each_phase_of_a_roll(make, phase, name, pid1):
     nothing_left(c)
 
 
+def unblock(c, phase, kept):
+    """Ends what holds a roll up in its phase; whatever starts from now on behaves well."""
+    c.behave("")
+    if phase == "preflight":
+        os.kill(next(pid for pid in children(c.pid) if pid not in c.stubs()), signal.SIGKILL)
+    elif kept:
+        for request in kept if isinstance(kept, list) else [kept]:
+            assert request.end()
+    else:
+        for master in c.app()["masters"]:
+            if master["state"] != "ready":
+                os.kill(master["pid"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_hup_in_each_phase_of_a_roll_is_one_more_roll(make, phase):
+    reach, options = PHASES[phase]
+    c = make(pid1=False, **options)
+    c.boot()
+    kept = reach(c)
+    c.until("it is there", lambda: c.app()["roll"] == phase)
+    rolls = c.app()["rolls"]
+    for _ in range(3):
+        c.signal("HUP")
+    c.log.wait("one more roll will follow")
+    unblock(c, phase, kept)
+    c.until("both rolls are over", lambda: (c.app()["rolls"], c.app()["roll"]) == (rolls + 2, "idle"))
+    app = c.app()
+    assert (app["last_roll"], app["ready"]) == ("done", 2)
+    assert c.stop() == 0
+    nothing_left(c)
+
+
 def test_while_settings_are_read_at_boot(make):
     c = make(pid1=False)
     c.behave("tt=hang")
@@ -303,6 +336,17 @@ def test_helpers_do_not_outlive_it(make):
     os.kill(c.pid, signal.SIGKILL)
     c.wait()
     c.until("the helpers are gone", lambda: not any(os.path.exists("/proc/%d" % pid) for pid in helpers))
+
+
+def test_what_a_killed_helper_runs_goes_too(make):
+    c = make()
+    c.boot()
+    in_preflight(c)
+    helper, = [pid for pid in children(c.pid) if pid not in c.stubs()]
+    program, = children(helper)
+    os.kill(helper, signal.SIGKILL)
+    c.log.wait("roll refused")
+    c.until("it is gone", lambda: not os.path.exists("/proc/%d" % program))
 
 
 @pytest.mark.slow
