@@ -39,7 +39,7 @@ test: deps ## install what is missing, then all tiers: unit, system, integration
 check-programs: $(TESTS)
 
 check: $(TESTS) ## unit tests (seconds; a few run as root only)
-	@for t in $^; do $$t || exit 1; done
+	@for t in $^; do timeout -v 120 $$t || exit 1; done
 
 check-system: build ## the binary as PID 1 with stub masters (root)
 	$(PYTHON) -m pytest tests/system
