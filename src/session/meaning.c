@@ -21,6 +21,10 @@ static const struct meaning meanings[] = {
 	                        "allow +get +setex +expire +del +exists +set +eval +evalsha +select "
 	                        "+echo +getex on the keys below the prefix" },
 	{ FINDING_ROLE, "READONLY",           "is a read-only replica", "name the primary in session.save_path" },
+	{ FINDING_ROLE, "ERR unknown command 'SETEX'", "knows no SETEX: a Sentinel, or a proxy",
+	                        "name the primary in session.save_path" },
+	{ FINDING_ROLE, "ERR unknown command `SETEX`", "knows no SETEX: a Sentinel, or a proxy",
+	                        "name the primary in session.save_path" },
 	{ FINDING_LOADING, "LOADING",            "is still loading its data", "wait" },
 	{ FINDING_MEMORY, "OOM",                "is out of memory and takes no writes",
 	                        "raise maxmemory, or let it evict (maxmemory-policy)" },

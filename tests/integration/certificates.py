@@ -16,19 +16,18 @@ class Authority:
         self.cert, self._key = self._folder / "ca.crt", self._folder / "ca.key"
         self._openssl("req", "-x509", *self._new_key(self._key), "-out", self.cert, "-subj", "/CN=test authority",
                       "-days", "30")
-        (self._folder / "index").write_text("")
 
     def issue(self, name, names=(), addresses=(), expired=False):
-        """A certificate for host names and addresses, valid for a month or until yesterday."""
+        """A certificate for host names and addresses, valid for a month, or until yesterday."""
         cert, key, request = (self._folder / (name + end) for end in (".crt", ".key", ".csr"))
         extensions = self._folder / (name + ".ext")
         alternatives = ["DNS:%s" % one for one in names] + ["IP:%s" % one for one in addresses]
         extensions.write_text("subjectAltName=%s\n" % ",".join(alternatives))
         self._openssl("req", *self._new_key(key), "-out", request, "-subj", "/CN=" + name)
         self._serial += 1
-        dates = ["-not_before", "20200101000000Z", "-not_after", "20200201000000Z"] if expired else ["-days", "30"]
+        days = "-1" if expired else "30"
         self._openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self._key, "-set_serial",
-                      str(self._serial), "-extfile", extensions, "-out", cert, *dates)
+                      str(self._serial), "-extfile", extensions, "-out", cert, "-days", days)
         return Certificate(cert, key)
 
     @staticmethod

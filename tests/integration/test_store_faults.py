@@ -118,7 +118,7 @@ FAILURES = {
     "a Sentinel": (stores.sentinel, "role", "[Ss]entinel"),
     "a node of a cluster": (stores.cluster, "cluster", "MOVED|cluster"),
     "a node without a cluster": (stores.cluster_without_slots, "cluster", "CLUSTERDOWN|cluster"),
-    "somebody who closes at once": (stores.served(stores.close_at_once), "answer", "closed"),
+    "somebody who closes at once": (stores.served(stores.close_at_once), "answer", "closes the connection"),
     "a web server": (stores.served(stores.speak_http), "protocol", "HTTP|not Redis"),
     "garbage": (stores.served(stores.say_garbage), "protocol", ""),
     "an answer without end": (stores.served(stores.never_end), "protocol", ""),
@@ -222,7 +222,7 @@ LOGINS = {
     "no right to the lock": (["--user", *user(*[rule for rule in ACL if rule not in ("+eval", "+evalsha")])],
                              "acl|lock-commands", "EVAL|eval"),
     "no right to the keys": (["--user", *user(*["~other:*", *ACL[1:]])], "acl", "key"),
-    "too few databases": (["--databases", "2", "--user", *user(*ACL)], "database", "2"),
+    "too few databases": (["--databases", "2", "--user", *user(*ACL)], "database", "no such database"),
 }
 
 
@@ -343,7 +343,7 @@ def test_a_cluster_with_the_handler_for_it(cold_site):
 
 @pytest.fixture
 def tls(cold_site, tmp_path):
-    """tls(**certificate) prepares a site whose store speaks TLS; yields (site, the Redis)."""
+    """tls(**wishes) starts a site whose store speaks TLS, with a certificate as Authority.issue() makes it."""
     authority = certificates.Authority(tmp_path)
     with places.Place({"store.test": [HOST]}) as place, contextlib.ExitStack() as opened:
         def make(**wishes):
@@ -358,19 +358,31 @@ def tls(cold_site, tmp_path):
             opened.enter_context(stores.running(site.directory, site.redis_port, "--port", "0", "--tls-port",
                                                 site.redis_port, "--tls-cert-file", own.cert, "--tls-key-file", own.key,
                                                 "--tls-auth-clients", "no"))
+            site.task.start()
+            site.task.wait_ready()
+            site.start_nginx()
             return site
         yield make
 
 
 def test_a_store_behind_tls_is_not_called_passed_without_being_asked(tls):
     site = tls(names=["store.test"])
-    site.task.start()
-    site.task.wait_ready()
-    site.start_nginx()
     cookie = site.get("/session.php").headers["Set-Cookie"].partition(";")[0]
     assert site.get("/session.php", cookie=cookie).body == "2"
     code, said, _ = ask(site.task)
     assert code == 0, found(said, "failed")
+    assert found(said, "not asked", "tls"), said
+    assert not found(said, "ok", "write")
+
+
+@pytest.mark.parametrize("wishes", [
+    {"names": ["store.test"], "expired": True},
+    {"names": ["other.test"]},
+], ids=["expired", "of another host"])
+def test_a_store_whose_certificate_php_refuses_is_not_called_passed(tls, wishes):
+    site = tls(**wishes)
+    assert site.get("/session.php").status == 503, "or this shows nothing"
+    _, said, _ = ask(site.task)
     assert found(said, "not asked", "tls"), said
     assert not found(said, "ok", "write")
 
