@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "session/options.h"
@@ -126,13 +127,14 @@ static const char *skip_scheme(const char *text, bool *tls)
 	return *tls || slice_is(slice_between(text, mark), "tcp") ? mark + 3 : text;
 }
 
-static bool set_host(struct store_address *seed, struct slice host)
+static bool set_host(struct reading *r, struct store_address *seed, struct slice host)
 {
-	bool brackets =
-		host.length > 2 && host.start[0] == '[' && host.start[host.length - 1] == ']';
-
-	if (brackets)
+	if (host.length > 2 && host.start[0] == '[' && host.start[host.length - 1] == ']') {
 		host = (struct slice){ host.start + 1, host.length - 2 };
+		if (slice_has(host, ':'))
+			trap(r, "phpredis before 6.0 cannot connect to an address in brackets; "
+			        "write seed[]=ADDRESS:PORT without them");
+	}
 	if (host.length >= sizeof(seed->host) || !slice_consists_of(host, "-._:"))
 		return false;
 	memcpy(seed->host, host.start, host.length);
@@ -146,7 +148,6 @@ static int read_seed(struct reading *r, const char *text)
 {
 	struct store_address *seed = &r->path->stores[r->path->count];
 	const char *host, *colon;
-	int port;
 
 	if (r->path->count == STORES_MAX)
 		return refuse(r, "session.save_path has more than the %d seeds that can be checked",
@@ -154,17 +155,23 @@ static int read_seed(struct reading *r, const char *text)
 	*seed = r->common;
 	host = skip_scheme(text, &seed->tls);
 	colon = strrchr(host, ':');
-	if (!colon || !url_port(colon + 1, text + strlen(text), &port) || port == 0)
+	if (!colon)
 		return refuse(r,
 		              "seed %zu of session.save_path has no port, and PHP passes over "
 		              "it; write seed[]=HOST:PORT",
 		              r->path->count + 1);
-	if (!set_host(seed, slice_between(host, colon)))
+	long port = strtol(colon + 1, NULL, 10); /* as phpredis: what is no number is 0 */
+	if (port < 0 || port > UINT16_MAX)
+		return refuse(r,
+		              "seed %zu of session.save_path has a port that no server has; "
+		              "write seed[]=HOST:PORT",
+		              r->path->count + 1);
+	if (!set_host(r, seed, slice_between(host, colon)))
 		return refuse(r,
 		              "seed %zu of session.save_path has a host with characters that "
 		              "no host name has; write seed[]=HOST:PORT",
 		              r->path->count + 1);
-	seed->port = (uint16_t)port;
+	seed->port = (uint16_t)(port ? port : STORE_PORT);
 	r->path->count++;
 	return 0;
 }

@@ -8,10 +8,6 @@
 #include "session/slice.h"
 #include "util/text.h"
 
-enum {
-	DEFAULT_PORT = 6379,
-};
-
 static bool is_address6(const char *host)
 {
 	struct in6_addr address;
@@ -89,7 +85,7 @@ static int from_host(struct parser *parser)
 		return parser_refuse(parser,
 		                     "is no absolute path of a unix socket; write three slashes: "
 		                     "\"unix:///run/redis.sock?...\"");
-	int r = set_host(parser, url->host, url->port ? url->port : DEFAULT_PORT);
+	int r = set_host(parser, url->host, url->port ? url->port : STORE_PORT);
 	if (r < 0)
 		return r;
 	bool known = !url->scheme.start || parser->store->tls || slice_is(url->scheme, "tcp");
@@ -177,7 +173,7 @@ static int from_path(struct parser *parser)
 		return parser_refuse(parser,
 		                     "has no scheme, so that PHP takes the slash as a part of the "
 		                     "host; write \"tcp://HOST:PORT?database=N\"");
-	int r = set_host(parser, url->path, DEFAULT_PORT);
+	int r = set_host(parser, url->path, STORE_PORT);
 	if (r == 0 && url->scheme.start)
 		parser_trap(parser, TRAP_SCHEME, "'tcp:' without // is read by luck");
 	if (r == 0 && slice_has(url->path, ':'))

@@ -21,6 +21,7 @@ enum {
 	STORE_AUTH_SIZE = 512,
 	STORE_PREFIX_SIZE = 128,
 	SAVE_PATH_TRAP_SIZE = 512,
+	STORE_PORT = 6379, /* where no port is named */
 };
 
 struct store_address {

@@ -1,6 +1,6 @@
 """What a real phpredis does with a save path: where it connects, how it logs in, which database, which key.
 
-look([save_path, ...]) asks it, in a network and mount namespace of its own, where every name in HOSTS leads to
+look(handler, [save_path, ...]) asks it, in a network and mount namespace of its own, where every name in HOSTS leads to
 an address of its own and every address answers, Redis being a Recorder. Run as a program, this file is the
 part inside.
 """
@@ -41,7 +41,7 @@ ini_set('display_errors', '0');
 ini_set('session.use_cookies', '0');
 ini_set('session.use_only_cookies', '0');
 ini_set('session.cache_limiter', '');
-ini_set('session.save_handler', 'redis');
+ini_set('session.save_handler', $argv[1]);
 $said = [];
 set_error_handler(function ($level, $text) use (&$said) { $said[] = $text; return true; });
 while (($line = fgets(STDIN)) !== false) {
@@ -64,10 +64,13 @@ while (($line = fgets(STDIN)) !== false) {
 
 
 class Recorder:
-    """Looks like an empty Redis on every address and socket, with and without TLS; `uses` has who wrote what."""
+    """Looks like an empty Redis, or cluster of one, on every address and socket, with and without TLS.
+
+    `uses` has what was read and written, `asked` the endpoints, with login, that were asked for a cluster's slots.
+    """
 
     def __init__(self, certificate):
-        self.uses = []
+        self.uses, self.asked = [], []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate.cert, certificate.key)
 
@@ -110,7 +113,10 @@ class Recorder:
                 words = self._command(stream)
                 name, rest = words[0].upper(), [word.decode("latin-1") for word in words[1:]]
                 answer = b"+OK\r\n"
-                if name == b"AUTH":
+                if name == b"CLUSTER":
+                    self.asked.append([endpoint, login])
+                    answer = self._all_slots(client)
+                elif name == b"AUTH":
                     login = rest
                 elif name == b"SELECT":
                     database = int(rest[0])
@@ -118,6 +124,12 @@ class Recorder:
                     self.uses.append([name.decode(), endpoint, login, database, rest[0]])
                     answer = b"$-1\r\n" if name == b"GET" else answer
                 client.sendall(answer)
+
+    @staticmethod
+    def _all_slots(client):
+        """A cluster of this one node."""
+        host, port = client.getsockname()[:2]
+        return b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%d\r\n" % (len(host), host.encode(), port)
 
     @staticmethod
     def _command(stream):
@@ -150,8 +162,9 @@ def prepare_network():
 class Driver:
     """The PHP that is asked, one session after the other."""
 
-    def __init__(self, cafile):
-        argv = ["php", "-d", "openssl.cafile=%s" % cafile, "-d", "default_socket_timeout=1", "-r", DRIVER]
+    def __init__(self, handler, cafile):
+        argv = ["php", "-d", "openssl.cafile=%s" % cafile, "-d", "default_socket_timeout=1", "-r", DRIVER,
+                handler]
         self._popen = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def session(self, path, sid):
@@ -163,33 +176,35 @@ class Driver:
 
 
 def main():
-    """Save paths as JSON on stdin; for each one, on stdout, a list of {id, said, uses}."""
+    """Save paths as JSON on stdin, the handler as argument; for each one, on stdout, a list of Seen as dicts."""
     prepare_network()
     with tempfile.TemporaryDirectory() as folder:
         authority = certificates.Authority(folder)
         recorder = Recorder(authority.issue("server", names=HOSTS, addresses=HOSTS.values()))
         recorder.listen()
-        driver = Driver(authority.cert)
+        driver = Driver(sys.argv[1], authority.cert)
         seen = []
         for path in json.load(sys.stdin):
             seen.append([])
             for sid in IDS:
-                recorder.uses = []
+                recorder.uses, recorder.asked = [], []
                 said = driver.session(path, sid)
-                seen[-1].append({"id": sid, "said": said, "uses": recorder.uses})
+                seen[-1].append({"id": sid, "said": said, "uses": recorder.uses, "asked": recorder.asked})
     json.dump(seen, sys.stdout)
 
 
 # Outside.
 
-Seen = namedtuple("Seen", "id said uses")
+Seen = namedtuple("Seen", "id said uses asked")
 
 
-def look(paths):
-    """For each save path a list of Seen, one for each of IDS; its uses are a set of Use."""
-    command = ["unshare", "--net", "--mount", sys.executable, "-B", __file__]
+def look(handler, paths):
+    """For each save path a list of Seen, one for each of IDS; uses is a set of Use, asked one of (endpoint, login)."""
+    command = ["unshare", "--net", "--mount", sys.executable, "-B", __file__, handler]
     done = subprocess.run(command, input=json.dumps(paths), stdout=subprocess.PIPE, text=True, check=True, timeout=120)
-    return [[Seen(one["id"], one["said"], uses_of(one["uses"])) for one in ids] for ids in json.loads(done.stdout)]
+    return [[Seen(one["id"], one["said"], uses_of(one["uses"]),
+                  {(endpoint, login and tuple(login)) for endpoint, login in one["asked"]}) for one in ids]
+            for ids in json.loads(done.stdout)]
 
 
 def uses_of(records):

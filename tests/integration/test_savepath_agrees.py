@@ -124,7 +124,35 @@ MISREAD = {
     "tcp://h?database=1%002": ("%00", {AT_H._replace(database=1)}),
 }
 
-# What 6.x opens and 5.3 does not.
+# The handler rediscluster: both understand the same; the seeds are asked in any order.
+CLUSTER_SAME = [
+    "seed[]=h:7000", "seed[]=h:7000&" + T, "seed[]=h:7000&seed[]=i:7001&" + T,
+    "seed[]=h:7000&seed[]=i:7001&seed[]=j:7002", "seed[]=127.0.1.2:6379", "seed[0]=h:7000",
+    "seed[x]=h:7000&seed[y]=i:7000", "seed[]=h:7000&seed[]=h:7000", "seed%5B%5D=h:7000", "seed[]=h%3A7000",
+    "seed[]=my_redis:7000", "seed[]=H:7000", "seed[]=a.b-c.example:80", "seed[]=tcp://h:7000",
+    "seed[]=tls://h:7000&" + T, "seed[]=h:7000&auth=pw", "seed[]=h:7000&auth[]=pw", "seed[]=h:7000&auth[]=u&auth[]=pw",
+    "seed[]=h:7000&auth[user]=u&auth[pass]=pw", "seed[]=h:7000&auth[user]=u",
+    "seed[]=h:7000&auth[]=a&auth[]=b&auth[]=c", "seed[]=h:7000&auth=a%26b", "seed[]=h:7000&auth=a+b",
+    "seed[]=h:7000&auth=", "seed[]=h:7000&auth=a#b", "seed[]=h:7000&auth=a?b,c;d", "seed[]=h:7000&prefix=app:",
+    "seed[]=h:7000&prefix=", "seed[]=h:7000&prefix[]=x", "seed[]=h:7000&prefix={tag}", "seed[]=h:7000&Prefix=x",
+    "seed[]=h:7000&database=2", "seed[]=h:7000&persistent=1", "seed[]=h:7001&failover=error",
+    "seed[]=h:7000&failover=distribute", "seed[]=h:7000&colour=red", "seed[]=h:7000&timeout=0",
+    "seed[]=h:7000&timeout=x", "seed[]=h:7000&read_timeout=0", "&&seed[]=h:7000&&", "x&seed[]=h:7000",
+    "seed[]=h:7000&weight=0", "seed[]=::1:7000", "seed[]=fd00::5:7000", "seed[]=h:80x", "seed[]=h:+80", "seed[]=h:080",
+    "seed[]=h:", "seed[]=h:0", "seed[]=h:x", "seed[]=[h]:7000", "prefix=a&seed[]=h:7000&prefix=b",
+    "?seed[]=h:7000&seed[]=i:7001",
+]
+
+# The reader refuses, and phpredis has no session to show.
+CLUSTER_NO_SESSION = {
+    "": "no seed", "h:7000": "no seed", "tcp://h:7000": "no seed", "seed=h:7000": "no list", "seed[]=h": "no port",
+    "seed[]=": "no port", "seed[]=h:7000&seed=i:7000": "no list", "seed[]=h:7000:7001": "characters",
+    "prefix=a&timeout=1": "no seed", "seed[]=h:7000&timeout=-1": "timeout", "seed[]=h:7000&read_timeout=-1": "timeout",
+    "seed[]=h:65536": "port that no server has",
+}
+
+# What 6.x opens and 5.3 does not; of the handler rediscluster too.
+CLUSTER_FROM_6 = ["seed[]=[::1]:7000&" + T]
 FROM_6 = ["tcp://[::1]:7000?" + T, "tcp://[::1]", "tcp://[fd00::5]:7001?database=2"]
 
 Store = namedtuple("Store", "kind host port user password auth database prefix weight")
@@ -132,21 +160,36 @@ Reading = namedtuple("Reading", "stores sentence refused")
 
 
 @pytest.fixture(scope="module")
-def reading():
-    """{save path: Reading}, what our reader makes of each."""
-    paths = [*SAME, *NO_SESSION, *MISREAD, *FROM_6]
+def tool():
+    """Our reader as a program."""
     folder = tempfile.mkdtemp(prefix="twinit-")
-    tool = folder + "/read-savepath"
+    sources = [*sorted((REPO / "src" / "session").glob("*.c")), *sorted((REPO / "src" / "util").glob("*.c"))]
     try:
-        sources = [*sorted((REPO / "src" / "session").glob("*.c")), *sorted((REPO / "src" / "util").glob("*.c"))]
-        subprocess.run(["cc", "-O0", "-D_GNU_SOURCE", "-I", REPO / "src", "-o", tool,
+        subprocess.run(["cc", "-O0", "-D_GNU_SOURCE", "-I", REPO / "src", "-o", folder + "/read-savepath",
                         REPO / "tests" / "support" / "read-savepath.c", *sources, "-lhiredis"], check=True)
-        said = subprocess.run([tool], input=b"".join(path.encode() + b"\0" for path in paths), check=True,
-                              stdout=subprocess.PIPE).stdout
+        yield folder + "/read-savepath"
     finally:
         shutil.rmtree(folder)
+
+
+def read_all(tool, handler, paths):
+    """{save path: Reading}, what our reader makes of each."""
+    said = subprocess.run([tool, handler], input=b"".join(path.encode() + b"\0" for path in paths), check=True,
+                          stdout=subprocess.PIPE).stdout
     words = iter(said.decode("latin-1").split("\0"))
     return {path: read_one(words) for path in paths}
+
+
+@pytest.fixture(scope="module")
+def reading(tool):
+    """{save path of the handler redis: Reading}."""
+    return read_all(tool, "redis", [*SAME, *NO_SESSION, *MISREAD, *FROM_6])
+
+
+@pytest.fixture(scope="module")
+def cluster_reading(tool):
+    """{save path of the handler rediscluster: Reading}."""
+    return read_all(tool, "rediscluster", [*CLUSTER_SAME, *CLUSTER_NO_SESSION, *CLUSTER_FROM_6])
 
 
 def read_one(words):
@@ -164,7 +207,14 @@ def read_one(words):
 def seen():
     """{save path: what phpredis did with each session id}."""
     paths = [*SAME, *NO_SESSION, *MISREAD, *FROM_6]
-    return dict(zip(paths, phpredis.look(paths)))
+    return dict(zip(paths, phpredis.look("redis", paths)))
+
+
+@pytest.fixture(scope="module")
+def cluster_seen():
+    """The same of the handler rediscluster."""
+    paths = [*CLUSTER_SAME, *CLUSTER_NO_SESSION, *CLUSTER_FROM_6]
+    return dict(zip(paths, phpredis.look("rediscluster", paths)))
 
 
 def chosen(stores, sid):
@@ -177,17 +227,25 @@ def chosen(stores, sid):
     raise AssertionError("not reached")
 
 
+def endpoint_of(store):
+    """As the recorder names it."""
+    if store.kind == "unix":
+        return "unix " + store.host
+    host = HOSTS.get(store.host.lower(), store.host.replace("0:0:0:0:0:0:0:1", "::1"))
+    return "%s %s:%d" % (store.kind, host, store.port)
+
+
+def login_of(store):
+    """The words after AUTH, or None."""
+    if store.auth == "none":
+        return None
+    return (store.user, store.password) if store.user else (store.password,)
+
+
 def use_of(stores, sid):
     """What the reader says that phpredis will do with a session."""
     store = chosen(stores, sid)
-    endpoint = "unix " + store.host
-    if store.kind != "unix":
-        host = HOSTS.get(store.host.lower(), store.host.replace("0:0:0:0:0:0:0:1", "::1"))
-        endpoint = "%s %s:%d" % (store.kind, host, store.port)
-    login = None
-    if store.auth == "auth":
-        login = (store.user, store.password) if store.user else (store.password,)
-    return Use(endpoint, login, store.database if store.database >= 0 else None, store.prefix + sid)
+    return Use(endpoint_of(store), login_of(store), store.database if store.database >= 0 else None, store.prefix + sid)
 
 
 def test_the_table_is_long_enough_and_says_nothing_twice():
@@ -231,8 +289,35 @@ def test_brackets_around_an_address_are_read_and_warned_of_because_5_3_cannot_co
     assert not any(one.uses for one in seen[path])
 
 
+@pytest.mark.parametrize("path", CLUSTER_FROM_6)
+def test_brackets_around_a_seed_are_warned_of_too(path, cluster_reading, cluster_seen):
+    assert not cluster_reading[path].refused
+    assert "before 6.0" in cluster_reading[path].sentence
+    assert not any(one.uses for one in cluster_seen[path])
+
+
 def test_the_sessions_of_a_list_go_to_more_than_one_store(seen):
     """Or the rows about weights show nothing."""
     for path in ("tcp://h,tcp://i", "tcp://h?weight=2,tcp://i?weight=3,tcp://j?weight=4"):
         endpoints = {use.endpoint for one in seen[path] for use in one.uses}
         assert len(endpoints) == path.count("tcp://"), path
+
+
+@pytest.mark.parametrize("path", CLUSTER_SAME)
+def test_the_reader_names_the_seeds_login_and_key_of_a_cluster(path, cluster_reading, cluster_seen):
+    read = cluster_reading[path]
+    assert not read.refused, read.sentence
+    seeds = {(endpoint_of(store), login_of(store)) for store in read.stores}
+    asked = {one for session in cluster_seen[path] for one in session.asked}
+    assert asked and asked <= seeds, [one.said for one in cluster_seen[path]]
+    login, prefix = login_of(read.stores[0]), read.stores[0].prefix
+    for one in cluster_seen[path]:
+        assert {(use.login, use.key) for use in one.uses} == {(login, prefix + one.id)}
+
+
+@pytest.mark.parametrize("path", CLUSTER_NO_SESSION)
+def test_what_the_reader_refuses_of_a_cluster_has_no_session_in_phpredis(path, cluster_reading, cluster_seen):
+    assert cluster_reading[path].refused
+    assert CLUSTER_NO_SESSION[path] in cluster_reading[path].sentence
+    assert not any(one.uses for one in cluster_seen[path])
+    assert all(one.said for one in cluster_seen[path])

@@ -108,7 +108,8 @@ def plain():
 FAILURES = {
     "nobody": (stores.stopped, "connect", "refused"),
     "a Redis that hangs": (stores.hung, "answer", ""),
-    "a Redis that wants a password": (stores.configured("--requirepass", "other", *stores.GOOD), "auth", "NOAUTH|password"),
+    "a Redis that wants a password": (stores.configured("--requirepass", "other", *stores.GOOD), "auth",
+                                      "NOAUTH|password"),
     "a read-only replica": (stores.replica, "role", "replica"),
     "a replica without its primary": (stores.orphan, "role", "replica|MASTERDOWN"),
     "a Redis that loads its data": (stores.loading, "loading", "load"),
@@ -153,7 +154,8 @@ def test_a_store_that_cannot_keep_sessions_is_named_and_blocks_nothing(plain, wh
 
 # {what sits there: (how, id of the finding, what is seen)}
 DOUBTS = {
-    "evicts any key": (stores.configured("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"), "eviction", "allkeys-lru"),
+    "evicts any key": (stores.configured("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"), "eviction",
+                       "allkeys-lru"),
     "evicts sessions": (stores.configured("--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl"), "eviction",
                         "volatile-ttl"),
     "forgets at its end": (stores.configured(*stores.NOT_SAVED), "persistence", ""),

@@ -8,7 +8,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "session/cluster_path.h"
 #include "session/savepath.h"
 
 static void put(const char *field)
@@ -35,12 +37,15 @@ static void put_store(const struct store_address *store)
 	put_number(store->weight);
 }
 
-static void answer(const char *text)
+static void answer(const char *handler, const char *text)
 {
 	char why[SAVE_PATH_TRAP_SIZE] = "";
 	struct save_path path;
+	int r = strcmp(handler, "rediscluster") == 0
+	                ? cluster_path_parse(text, &path, why, sizeof(why))
+	                : save_path_parse(text, &path, why, sizeof(why));
 
-	if (save_path_parse(text, &path, why, sizeof(why)) < 0) {
+	if (r < 0) {
 		put("refused");
 		put(why);
 		return;
@@ -51,13 +56,13 @@ static void answer(const char *text)
 	put(path.trap);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	char *text = NULL;
 	size_t size = 0;
 
-	while (getdelim(&text, &size, '\0', stdin) > 0)
-		answer(text);
+	while (argc == 2 && getdelim(&text, &size, '\0', stdin) > 0)
+		answer(argv[1], text);
 	free(text);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return argc == 2 && fflush(stdout) == 0 ? 0 : 1;
 }
