@@ -216,7 +216,7 @@ static void note_setup(struct inquiry *q)
 		const struct inspection *inspection = &q->inspections[i];
 		const struct probe *probe = &q->probes[i];
 
-		if (!inspection->store || (!probe->written && !inspection->facts.version[0]))
+		if (!inspection->asked || (!probe->written && !inspection->facts.version[0]))
 			continue;
 		note_cluster(inspection, probe->subject.name, q->asking->findings);
 		facts_note(&inspection->facts, probe->subject.name,

@@ -92,6 +92,7 @@ void inspect(struct inspection *inspection, uint64_t deadline_us, bool deep)
 	struct inspection *i = inspection;
 	struct resp resp = resp_init(deadline_us);
 
+	i->asked = true;
 	facts_init(&i->facts);
 	i->own_sight = i->other_sight = SIGHT_UNKNOWN;
 	if (login(&resp, i->store, i->target) == 0) {

@@ -29,6 +29,7 @@ struct inspection {
 	const struct sample *own;   /* written to this address; NULL: nothing */
 	const struct sample *other; /* written to another address of the store; NULL: nothing */
 	enum sight own_sight, other_sight;
+	bool asked; /* the rest is filled */
 	bool moved; /* a cluster sent us to another node */
 	struct facts facts;
 };

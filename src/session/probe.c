@@ -51,6 +51,14 @@ static void complain(const struct probe *probe, enum step step, const redisReply
 		                 "something else than Redis does", "is it Redis?");
 }
 
+static void judge_any(const struct probe *probe, enum step step, const redisReply *reply)
+{
+	if (reply->type == REDIS_REPLY_ERROR)
+		complaint_error(&probe->subject, step, reply->str);
+	else
+		complain(probe, step, reply);
+}
+
 /* TTL is asked for our own sake: PHP has no use for it. */
 static void judge_ttl(const struct probe *probe, const redisReply *reply)
 {
@@ -66,11 +74,17 @@ static void judge_ttl(const struct probe *probe, const redisReply *reply)
 		              "allow +ttl to have it checked", "its user may not ask for TTL");
 }
 
-static void judge_cached(const struct probe *probe)
+/* What is forbidden makes phpredis throw; what is unknown makes it go on with EVAL. */
+static void judge_cached(const struct probe *probe, const redisReply *reply)
 {
+	if (reply->type != REDIS_REPLY_ERROR || !text_begins(reply->str, "ERR")) {
+		judge_any(probe, STEP_UNLOCK_CACHED, reply);
+		return;
+	}
 	findings_note(probe->subject.findings, FINDING_LOCK_COMMANDS, FINDING_WARNING,
-	              probe->subject.name, "allow +evalsha",
-	              "refuses EVALSHA, so that each release of a lock takes PHP two questions");
+	              probe->subject.name, NULL,
+	              "does not know EVALSHA, so that each release of a lock takes PHP two "
+	              "questions");
 }
 
 /* PHP needs no PING, so that a user without it is fine; it finds LOADING and NOAUTH early. */
@@ -89,11 +103,9 @@ static int judge(struct probe *probe, enum step step, const redisReply *reply)
 	if (step == STEP_TTL)
 		judge_ttl(probe, reply);
 	else if (step == STEP_UNLOCK_CACHED)
-		judge_cached(probe);
-	else if (reply->type == REDIS_REPLY_ERROR)
-		complaint_error(&probe->subject, step, reply->str);
+		judge_cached(probe, reply);
 	else
-		complain(probe, step, reply);
+		judge_any(probe, step, reply);
 	return step_is_vital(step) ? -EREMOTEIO : 0;
 }
 
