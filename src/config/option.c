@@ -298,7 +298,7 @@ const char *option_nearest(enum option_kind kind, const char *key)
 		if (options[i].kind != kind)
 			continue;
 		unsigned d = distance(key, options[i].key);
-		if (d < best && d < strlen(options[i].key)) {
+		if (d < best) {
 			best = d;
 			nearest = options[i].key;
 		}

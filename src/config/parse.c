@@ -36,16 +36,18 @@ static const struct app_config app_defaults = {
 	.stop_timeout_ms = 8 * 1000,
 };
 
+/* An app's place is written when it is made: most are never touched, and cost no memory. */
 void config_init(struct config *config)
 {
-	*config = (struct config){
-		.run_dir = "/run/twinit",
-		.isolation = ISOLATION_AUTO,
-		.log_format = LOG_FORMAT_TEXT,
-		.sessions = { .verify = VERIFY_AUTO,
-		              .fail_health = FAIL_HEALTH_BOOT,
-		              .wait_ms = 30 * 1000,
-		              .every_ms = 10 * 1000 },
+	memset(config, 0, offsetof(struct config, apps));
+	(void)!text_copy(config->run_dir, sizeof(config->run_dir), "/run/twinit");
+	config->isolation = ISOLATION_AUTO;
+	config->log_format = LOG_FORMAT_TEXT;
+	config->sessions = (struct session_config){
+		.verify = VERIFY_AUTO,
+		.fail_health = FAIL_HEALTH_BOOT,
+		.wait_ms = 30 * 1000,
+		.every_ms = 10 * 1000,
 	};
 }
 

@@ -1,57 +1,88 @@
 #include "confine/caps.h"
 
 #include <errno.h>
+#include <linux/securebits.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
-static bool have(cap_value_t cap)
+/* The highest number is the kernel's business, not that of our headers. */
+static bool exists(int cap)
+{
+	return prctl(PR_CAPBSET_READ, cap) >= 0;
+}
+
+uint64_t caps_effective(void)
 {
 	cap_t caps = cap_get_proc();
-	cap_flag_value_t value = CAP_CLEAR;
+	uint64_t set = 0;
 
-	if (caps)
-		(void)cap_get_flag(caps, cap, CAP_EFFECTIVE, &value);
+	for (int cap = 0; caps && exists(cap); cap++) {
+		cap_flag_value_t value = CAP_CLEAR;
+
+		if (cap_get_flag(caps, cap, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET)
+			set |= CAP_BIT(cap);
+	}
 	(void)cap_free(caps);
-	return value == CAP_SET;
+	return set;
 }
 
-bool caps_have_sys_admin(void)
+bool caps_have(int cap)
 {
-	return have(CAP_SYS_ADMIN);
+	return (caps_effective() & CAP_BIT(cap)) != 0;
 }
 
-bool caps_have_kill(void)
+int caps_bound(uint64_t keep)
 {
-	return have(CAP_KILL);
-}
-
-int caps_empty_bounding(void)
-{
-	if (!have(CAP_SETPCAP))
+	if (!caps_have(CAP_SETPCAP))
 		return 0;
-	/* Up to the last capability that this kernel knows, not the last one of our headers. */
-	for (cap_value_t cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
-		if (cap_drop_bound(cap) < 0)
+	for (int cap = 0; exists(cap); cap++)
+		if (!(keep & CAP_BIT(cap)) && cap_drop_bound(cap) < 0)
 			return -errno;
 	return 0;
 }
 
-int caps_keep_over_setuid(void)
+/* Raise in @caps what is both in @keep and permitted now. */
+static int choose(cap_t caps, uint64_t keep)
 {
-	return prctl(PR_SET_KEEPCAPS, 1) < 0 ? -errno : 0;
+	cap_t now = cap_get_proc();
+	int r = now ? 0 : -errno;
+
+	for (cap_value_t cap = 0; r == 0 && exists(cap); cap++) {
+		cap_flag_value_t value = CAP_CLEAR;
+
+		(void)cap_get_flag(now, cap, CAP_PERMITTED, &value);
+		if (!(keep & CAP_BIT(cap)) || value == CAP_CLEAR)
+			continue;
+		if (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
+		    cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)
+			r = -errno;
+	}
+	(void)cap_free(now);
+	return r;
 }
 
-int caps_drop_all(void)
+int caps_keep(uint64_t keep)
 {
-	cap_t none = cap_init();
-	int r = 0;
+	cap_t caps = cap_init();
+	int r = caps ? choose(caps, keep) : -errno;
 
-	if (!none)
-		return -errno;
-	if (cap_set_proc(none) < 0)
+	/* What is neither permitted nor inheritable cannot be ambient. */
+	if (r == 0 && cap_set_proc(caps) < 0)
 		r = -errno;
-	(void)cap_free(none);
+	(void)cap_free(caps);
 	return r;
+}
+
+int caps_lock(bool root_counts)
+{
+	unsigned long bits = SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED |
+	                     SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED;
+
+	if (!caps_have(CAP_SETPCAP))
+		return 0;
+	if (!root_counts)
+		bits |= SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
+	return prctl(PR_SET_SECUREBITS, bits) < 0 ? -errno : 0;
 }
 
 int caps_no_new_privileges(void)

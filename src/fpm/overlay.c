@@ -213,6 +213,7 @@ static int put_probe_pool(struct overlay_writer *writer, const char *pool)
 	fputs("pm = ondemand\n"
 	      "pm.max_children = 4\n"
 	      "pm.process_idle_timeout = 10s\n"
+	      "pm.max_requests = 1\n"
 	      "ping.path = " OVERLAY_PING_PATH "\n",
 	      writer->out);
 	int r = overlay_put(writer, pool, "listen", listen);

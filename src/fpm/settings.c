@@ -106,6 +106,36 @@ static void take_listen_details(const struct fpm_dump *dump, struct fpm_pool *po
 	pool->listen_mode = *mode ? (mode_t)strtoul(mode, NULL, 8) & 0777 : LISTEN_MODE_DEFAULT;
 }
 
+/* A pool without a priority of its own has the global one, which its master has (fpm_unix.c). */
+static void take_priority(const struct fpm_dump *dump, struct fpm_pool *pool)
+{
+	const char *value = fpm_dump_get(dump, pool->name, "process.priority");
+
+	if (*value == '\0')
+		value = fpm_dump_get(dump, "global", "process.priority");
+	pool->has_priority = *value != '\0';
+	pool->priority = (int)strtol(value, NULL, 10);
+}
+
+/* FPM prints "unlimited" as -1. */
+static uint64_t highest_rlimit(const struct fpm_dump *dump, const char *key)
+{
+	uint64_t highest = 0;
+
+	for (size_t i = 0; i < dump->count; i++) {
+		long long value;
+
+		if (strcmp(dump->directives[i].key, key) != 0)
+			continue;
+		value = strtoll(dump->directives[i].value, NULL, 10);
+		if (value < 0)
+			return UINT64_MAX;
+		if ((uint64_t)value > highest)
+			highest = (uint64_t)value;
+	}
+	return highest;
+}
+
 /* FPM_SOCKETS is a list of key=fd with commas; a pool's name is part of our keys. */
 static int check(const struct fpm_pool *pool, struct text *why)
 {
@@ -140,6 +170,7 @@ static int take_pool(const struct fpm_dump *dump, const char *name, struct fpm_p
 		return r;
 	take_numbers(dump, pool);
 	take_listen_details(dump, pool);
+	take_priority(dump, pool);
 	pool->chrooted = fpm_dump_get(dump, name, "chroot")[0] != '\0';
 	if (pool->status_path[0] == '\0')
 		memcpy(pool->status_path, "/", sizeof("/"));
@@ -185,6 +216,8 @@ int fpm_settings_from_dump(const struct fpm_dump *dump, struct fpm_settings *set
 		                          : "php-fpm -tt did not say what is wrong");
 		return -EINVAL;
 	}
+	settings->rlimit_files = highest_rlimit(dump, "rlimit_files");
+	settings->rlimit_core = highest_rlimit(dump, "rlimit_core");
 	int r = take_pools(dump, settings, &sentence);
 	if (r == 0 && settings->pool_count == 0) {
 		text_add(&sentence, "php-fpm -tt shows no pool");

@@ -44,11 +44,15 @@ struct fpm_pool {
 	char status_path[SCRIPT_SIZE]; /* "/" when the pool sets none: what status_listen then uses
 	                                */
 	bool chrooted;
+	bool has_priority; /* process.priority, its own or the global one */
+	int priority;
 };
 
 struct fpm_settings {
 	unsigned pool_count; /* at least 1 */
 	struct fpm_pool pools[POOLS_MAX];
+	uint64_t rlimit_files; /* the highest that is asked for anywhere; 0: none */
+	uint64_t rlimit_core;  /* the same; UINT64_MAX: unlimited */
 };
 
 /*

@@ -48,7 +48,7 @@ static void doubt(struct wire_container *c, const struct app *app, bool fatal, c
 
 static void judge_app(struct wire_container *c, const struct app *app)
 {
-	enum fail_health fail = app->supervisor->config.sessions.fail_health;
+	enum fail_health fail = app->supervisor->config->sessions.fail_health;
 	unsigned ready = ready_count(app);
 
 	if (ready == 0)

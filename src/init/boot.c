@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "init/chain.h"
 #include "init/generation.h"
 #include "init/output.h"
 #include "init/publisher.h"
@@ -53,7 +54,7 @@ static int ask_isolation(struct app *app)
 {
 	struct supervisor *s = app->supervisor;
 	struct isolation_query query = {
-		.wanted = s->config.isolation,
+		.wanted = s->config->isolation,
 		.path_possible = app->config.release[0] != '\0' && app->config.docroot_set,
 	};
 	struct question question = {
@@ -135,7 +136,7 @@ static void from_settings(struct supervisor *s)
 		return;
 	s->boot = BOOT_SESSIONS;
 	s->boot_limit.on_due = on_sessions_late;
-	deadline_arm(&s->loop, &s->boot_limit, s->config.sessions.wait_ms);
+	deadline_arm(&s->loop, &s->boot_limit, s->config->sessions.wait_ms);
 	for (size_t i = 0; i < s->app_count; i++) {
 		s->apps[i].active = s->apps[i].candidate;
 		s->apps[i].config = s->apps[i].active->fpm.app;
@@ -214,7 +215,7 @@ static void from_sessions(struct supervisor *s)
 			continue;
 		if (!s->boot_late || app->store_at_ms == 0)
 			return;
-		if (s->config.sessions.fail_health == FAIL_HEALTH_NEVER) {
+		if (s->config->sessions.fail_health == FAIL_HEALTH_NEVER) {
 			report_text(app, NEWS_SESSIONS_LOST, "%s", app->store.reason);
 			continue;
 		}
@@ -260,8 +261,6 @@ static bool app_has_failed(const struct app *app, const char **why)
 
 static void from_masters(struct supervisor *s)
 {
-	struct news news = { .kind = NEWS_READY };
-
 	for (size_t i = 0; i < s->app_count; i++) {
 		struct app *app = &s->apps[i];
 		const char *why = NULL;
@@ -276,24 +275,59 @@ static void from_masters(struct supervisor *s)
 		}
 		if (!app_is_up(app))
 			return;
-		news.count += ready_replicas(app);
 	}
+	s->boot_late = false;
+	deadline_arm(&s->loop, &s->boot_limit, s->config->sessions.wait_ms);
+	s->boot = BOOT_PROOF;
+	for (size_t i = 0; i < s->app_count; i++)
+		chain_ask(&s->apps[i], GROUP_ACTIVE);
+}
+
+/* False when the boot has to wait, or has failed. */
+static bool proof_will_do(struct supervisor *s, struct app *app)
+{
+	if (app->proof != ANSWER_NO)
+		return app->proof == ANSWER_YES;
+	if (!s->boot_late) {
+		chain_ask_again(app);
+		return false;
+	}
+	if (s->config->sessions.fail_health != FAIL_HEALTH_NEVER) {
+		fail(s, EXIT_SESSIONS, app, app->why);
+		return false;
+	}
+	report_text(app, NEWS_SESSIONS_DOUBT, "%s", app->why);
+	app->proof = ANSWER_YES;
+	return true;
+}
+
+static void from_proof(struct supervisor *s)
+{
+	struct news news = { .kind = NEWS_READY };
+
+	for (size_t i = 0; i < s->app_count; i++) {
+		if (!proof_will_do(s, &s->apps[i]))
+			return;
+		news.count += ready_replicas(&s->apps[i]);
+	}
+	deadline_disarm(&s->loop, &s->boot_limit);
 	s->boot = BOOT_DONE;
 	news.ms = (uint32_t)(clock_ms() - s->started_ms);
 	report(s, &news);
-	for (size_t i = 0; i < s->app_count; i++)
+	for (size_t i = 0; i < s->app_count; i++) {
+		s->apps[i].why[0] = '\0';
 		if (sessions_wanted(&s->apps[i]))
 			deadline_arm(&s->loop, &s->apps[i].stores_next,
-			             s->config.sessions.every_ms);
+			             s->config->sessions.every_ms);
+	}
 }
 
 void boot_advance(struct supervisor *supervisor)
 {
 	static void (*const steps[])(struct supervisor *) = {
-		[BOOT_ISOLATION] = from_isolation,
-		[BOOT_SETTINGS] = from_settings,
-		[BOOT_SESSIONS] = from_sessions,
-		[BOOT_MASTERS] = from_masters,
+		[BOOT_ISOLATION] = from_isolation, [BOOT_SETTINGS] = from_settings,
+		[BOOT_SESSIONS] = from_sessions,   [BOOT_MASTERS] = from_masters,
+		[BOOT_PROOF] = from_proof,
 	};
 	enum boot_step before;
 

@@ -67,15 +67,26 @@ static void seal(const struct generation *generation)
 
 /*
  * Masters that we cannot signal would never go, and every roll would wait for them.  (Without
- * CAP_SETUID and CAP_SETGID they do not even start, and say so themselves.)
+ * CAP_SETUID and CAP_SETGID those of one user do not even start, and say so themselves.)
  */
-static bool may_signal_masters(struct app *app, const struct identity *identity)
+static bool may_run_masters(struct app *app, const struct settings_answer *fpm)
 {
-	if (identity->uid == geteuid() || app->supervisor->may_signal_others)
+	const uint64_t have = app->supervisor->caps;
+
+	if (fpm->identity.uid == geteuid() && fpm->identity.uid != 0)
 		return true;
-	refuse(app, "PHP runs as another user and the capability KILL is missing, so its masters "
-	            "could not be stopped; add it (cap_add: [KILL, SETUID, SETGID]), or run the "
-	            "container as the pool's user");
+	if (fpm->identity.uid != 0 && (have & CAP_BIT(CAP_KILL)))
+		return true;
+	if (fpm->identity.uid == 0 && (have & PRIVILEGES_LEAST) == PRIVILEGES_LEAST &&
+	    (!fpm->needs.chroot || (have & CAP_BIT(CAP_SYS_CHROOT))))
+		return true;
+	refuse(app, fpm->identity.uid != 0
+	                    ? "PHP runs as another user and the capability KILL is missing, so its "
+	                      "masters could not be stopped; add it (cap_add: [KILL, SETUID, "
+	                      "SETGID]), or run the container as the pool's user"
+	                    : "pools with several users need the capabilities SETUID, SETGID and "
+	                      "KILL, and SYS_CHROOT for chroot; add what is missing (cap_add), or "
+	                      "give each user an [app] of its own");
 	return false;
 }
 
@@ -167,7 +178,7 @@ static void on_store_end(struct helper *helper)
 static void ask_store(struct app *app)
 {
 	struct supervisor *s = app->supervisor;
-	enum verify verify = s->config.sessions.verify;
+	enum verify verify = s->config->sessions.verify;
 	int r;
 
 	if (s->boot != BOOT_DONE || verify == VERIFY_OFF || verify == VERIFY_REPORT) {
@@ -227,13 +238,37 @@ static bool fits(struct app *app)
 	return false;
 }
 
+/* What PHP is given beyond what twinit gives by itself, said when it begins. */
+static void say_privileges(const struct app *app)
+{
+	const struct settings_answer *now = &app->candidate->fpm;
+	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
+
+	if (now->identity.uid == 0 && geteuid() == 0 && !(before && before->caps == now->caps))
+		log_write(LOG_INFO,
+		          "%s: pools have several users or chroot, so masters stay root, with "
+		          "SETUID, SETGID, KILL%s%s%s only",
+		          app->config.name,
+		          now->caps & CAP_BIT(CAP_SYS_CHROOT) ? ", SYS_CHROOT" : "",
+		          now->caps & CAP_BIT(CAP_SYS_PTRACE) ? ", SYS_PTRACE" : "",
+		          now->caps & CAP_BIT(CAP_SYS_NICE) ? ", SYS_NICE" : "");
+	if (now->needs.ptrace && !(before && before->needs.ptrace))
+		log_write(LOG_INFO,
+		          "%s: request_slowlog_timeout is set, so the syscall filter allows ptrace",
+		          app->config.name);
+	if (now->needs.chroot && !(before && before->needs.chroot))
+		log_write(LOG_INFO, "%s: a pool has chroot, so the syscall filter allows it",
+		          app->config.name);
+}
+
 static void accept_settings(struct app *app)
 {
 	struct generation *generation = app->candidate;
 
-	if (!may_signal_masters(app, &generation->fpm.identity) || !read_only_possible(app) ||
+	if (!may_run_masters(app, &generation->fpm) || !read_only_possible(app) ||
 	    !match_pools(app, generation) || (app->active && !fits(app)))
 		return;
+	say_privileges(app);
 	seal(generation);
 	ask_store(app);
 }
@@ -277,7 +312,7 @@ static int ask(struct app *app, struct generation *generation)
 		.app = &app->config,
 		.read_again = s->boot == BOOT_DONE,
 		.config_file = s->config_file,
-		.secrets = s->config.secrets,
+		.secrets = s->config->secrets,
 		.pin = app->pin,
 		.run_dir = s->run.path,
 		.generation = generation->number,

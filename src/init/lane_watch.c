@@ -108,7 +108,7 @@ static void tell(struct lane_watch *watch, enum news_kind kind)
 	else
 		news.kind = NEWS_RESCUED;
 	news.lane = watch->lane;
-	news.count = watch->seen.busy;
+	news.count = watch->seen.busy - watch->seen.busy_rescue;
 	news.ms = (uint32_t)(clock_ms() - watch->drain_since_ms);
 	report(watch->app->supervisor, &news);
 }
@@ -124,20 +124,33 @@ static void finish_drain(struct lane_watch *watch)
 			master_deliver(&app->masters[i], EVENT_IDLE);
 }
 
+/* No time for those who are busy; that they are is all that there was to see. */
+static void end_drain(struct lane_watch *watch)
+{
+	struct app *app = watch->app;
+
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (is_draining(&app->masters[i], watch->lane) && !app->masters[i].rescue)
+			master_deliver(&app->masters[i], EVENT_DEADLINE);
+}
+
 static void on_drain_answer(struct helper *helper, const void *data, size_t size)
 {
 	struct lane_watch *watch = container_of(helper, struct lane_watch, drain);
 	const struct drain_answer *answer = data;
 
-	if (size != sizeof(*answer) || answer->busy_state > WORKER_OTHER)
+	if (size != sizeof(*answer) || answer->busy_state > WORKER_OTHER ||
+	    answer->busy_rescue > answer->busy)
 		return;
 	watch->seen = *answer;
 	if (answer->stuck)
 		rescue(watch);
 	if (answer->idle)
 		finish_drain(watch);
-	else if (answer->busy > 0)
+	else if (answer->busy > answer->busy_rescue)
 		tell(watch, NEWS_DRAINING);
+	if (watch->app->force && answer->busy > answer->busy_rescue)
+		end_drain(watch);
 }
 
 static void on_drain_end(struct helper *helper)
@@ -160,7 +173,17 @@ static void add_master(const struct master *master, struct drain_query *query)
 
 		launch_private_name(master, pool, 's', socket->name);
 		memcpy(socket->path, settings->pools[pool].status_path, sizeof(socket->path));
+		socket->rescue = master->rescue;
 	}
+}
+
+static bool somebody_quits(const struct lane_watch *watch)
+{
+	for (size_t i = 0; i < MASTERS_MAX; i++)
+		if (watch->app->masters[i].state == MASTER_QUITTING &&
+		    watch->app->masters[i].lane == watch->lane)
+			return true;
+	return false;
 }
 
 static uint32_t drain_set(const struct lane_watch *watch)
@@ -199,7 +222,9 @@ static void start_drain(struct lane_watch *watch)
 		question.keep[question.keep_count++] = app->lanes[i].fds[watch->lane];
 	}
 	watch->seen = (struct drain_answer){ 0 };
-	watch->late = 0;
+	/* Whether those who quit late still get their answers is yet to be seen. */
+	if (!somebody_quits(watch))
+		watch->late = 0;
 	if (watch->drain_set == 0)
 		watch->drain_since_ms = clock_ms();
 	watch->drain_set = drain_set(watch);
@@ -217,8 +242,12 @@ static void advance_drain(struct lane_watch *watch)
 {
 	uint32_t set = drain_set(watch);
 
-	if (set != watch->drain_set)
+	if (set != watch->drain_set) {
 		helper_stop(&watch->drain);
+		/* Those whose time was over have gone; a rescue master has time of its own. */
+		if (!retired_on(watch))
+			watch->drain_over = false;
+	}
 	if (set == 0) {
 		watch->drain_set = 0;
 		watch->drain_over = false;

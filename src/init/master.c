@@ -19,7 +19,9 @@ enum {
 	 * waits 5 s for that (fastcgi.c), and answers what comes. */
 	QUIT_MS = 6000,
 	LATE_QUIT_MS = 2000, /* one that has had its drain_timeout already */
-	FORCED_MS = 100,     /* a forced drain looks who is busy, and leaves as much to SIGQUIT */
+	FORCED_LOOK_MS =
+		500, /* a forced drain ends when it has seen who is busy, at the latest now */
+	FORCED_QUIT_MS = 100,
 	TERM_MS = 1000,
 	/* Of stop_timeout: SIGKILL comes before its end, and a drain leaves time for the rest. */
 	KILL_RESERVE_MS = 250,
@@ -42,9 +44,15 @@ static uint64_t limited(const struct master *master, uint64_t ms, uint64_t reser
 	return left < ms ? left : ms;
 }
 
+/* A rescue master serves what the forced roll is for. */
+static bool is_forced(const struct master *master)
+{
+	return master->app->force && !master->rescue;
+}
+
 static uint64_t drain_ms(const struct master *master)
 {
-	return master->app->force ? FORCED_MS : master->app->config.drain_timeout_ms;
+	return is_forced(master) ? FORCED_LOOK_MS : master->app->config.drain_timeout_ms;
 }
 
 static void arm(struct master *master, uint64_t in_ms)
@@ -199,9 +207,9 @@ static void say_late(struct master *master, enum master_event event)
 		return;
 	helper_stop(&watch->drain);
 	watch->drain_over = true;
-	watch->late = watch->seen.busy;
+	watch->late = watch->seen.busy - (master->rescue ? 0 : watch->seen.busy_rescue);
 	memcpy(news.release, master->generation->release.name, sizeof(news.release));
-	news.count = watch->seen.busy;
+	news.count = watch->late;
 	if (watch->seen.busy_pid != 0)
 		text_add(&text, "worker %d is '%s'", watch->seen.busy_pid,
 		         worker_state_name(watch->seen.busy_state));
@@ -216,8 +224,8 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 	                 : before == MASTER_READY && has_visitors ? drain_ms(master)
 	                                                          : QUIT_MS;
 
-	if (master->app->force)
-		grace = FORCED_MS;
+	if (is_forced(master))
+		grace = FORCED_QUIT_MS;
 	if (before == MASTER_DRAINING)
 		say_late(master, event);
 	signal_master(master, SIGQUIT);

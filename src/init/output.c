@@ -16,7 +16,7 @@ enum {
 
 static bool may_write(const struct stat *st, const struct identity *identity)
 {
-	if (identity->uid == 0 || (st->st_mode & S_IWOTH))
+	if (st->st_mode & S_IWOTH)
 		return true;
 	return st->st_uid == identity->uid ? (st->st_mode & S_IWUSR) != 0
 	                                   : st->st_gid == identity->gid && (st->st_mode & S_IWGRP);

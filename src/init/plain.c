@@ -40,7 +40,7 @@ struct plain {
 	uint64_t started_ms;
 	const char *name;
 	pid_t pid;
-	bool has_terminal; /* we gave it to the command */
+	bool has_terminal; /* the command: we gave it */
 	bool look_for_dead;
 	bool ended; /* the command; its descendants may be left */
 	bool done;
@@ -61,32 +61,48 @@ static void give_terminal(pid_t group)
 	(void)tcsetpgrp(STDIN_FILENO, group);
 }
 
+/* A shell above us says by its foreground whether we may: `bg` is no invitation. */
+static bool lend_terminal(struct plain *p)
+{
+	if (!own_terminal())
+		return false;
+	p->has_terminal = true;
+	give_terminal(p->pid);
+	return true;
+}
+
+static void stop_with_command(struct plain *p)
+{
+	if (p->has_terminal)
+		give_terminal(getpgrp());
+	p->has_terminal = false;
+	(void)raise(SIGSTOP);
+	(void)lend_terminal(p);
+}
+
 /*
  * The command was stopped (Ctrl-Z).  A shell above us must see us stop too, and when it continues
  * us the command goes on.  As PID 1 there is nobody above who could, and we cannot be stopped.
+ * What began in the background may have come to the foreground unseen, and stops only now, because
+ * it uses the terminal.
  */
-static void on_stop(const struct plain *p)
+static void on_stop(struct plain *p, int number)
 {
-	if (getpid() == 1) {
-		(void)kill(-p->pid, SIGCONT);
-		return;
-	}
-	if (p->has_terminal)
-		give_terminal(getpgrp());
-	(void)raise(SIGSTOP);
-	if (p->has_terminal)
-		give_terminal(p->pid);
+	bool uses_terminal = number == SIGTTIN || number == SIGTTOU;
+
+	if (getpid() != 1 && !(uses_terminal && lend_terminal(p)))
+		stop_with_command(p);
 	(void)kill(-p->pid, SIGCONT);
 }
 
 /* waitid() for the dead is reap_all()'s; this looks for the stopped only. */
-static void look_for_stopped(const struct plain *p)
+static void look_for_stopped(struct plain *p)
 {
 	siginfo_t info = { .si_pid = 0 };
 
 	if (!p->ended && waitid(P_PID, (id_t)p->pid, &info, WSTOPPED | WNOHANG) == 0 &&
 	    info.si_pid == p->pid && info.si_code == CLD_STOPPED)
-		on_stop(p);
+		on_stop(p, info.si_status);
 }
 
 /* --- the command --- */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "init/chain.h"
 #include "init/generation.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
@@ -41,6 +42,7 @@ static struct roll_view view_of(const struct app *app)
 		.surge = surge_of(config),
 		.preflight = app->preflight_answer,
 		.lane_empty = is_lane_empty(app),
+		.proof = app->proof,
 		.drain_long = app->drain_long,
 	};
 
@@ -188,6 +190,7 @@ void roll_fill(struct app *app)
 
 static void abandon(struct app *app)
 {
+	chain_stop(app);
 	explain_lane(app);
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
@@ -265,6 +268,9 @@ static void carry_out(struct app *app, struct order order)
 	case ORDER_BUILD:
 		build(app, order.count);
 		break;
+	case ORDER_PROVE:
+		chain_ask(app, GROUP_CANDIDATE);
+		break;
 	case ORDER_CUTOVER:
 		cut_over(app);
 		break;
@@ -323,7 +329,7 @@ void roll_force(struct app *app)
 {
 	app->force = true;
 	for (size_t i = 0; i < MASTERS_MAX; i++)
-		if (app->masters[i].state == MASTER_DRAINING)
+		if (app->masters[i].state == MASTER_DRAINING && !app->masters[i].rescue)
 			master_deliver(&app->masters[i], EVENT_DEADLINE);
 }
 
@@ -335,6 +341,7 @@ uint32_t roll_next_number(const struct app *app)
 void roll_cancel(struct app *app)
 {
 	rollout_cancel(&app->rollout);
+	chain_stop(app);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);
 	for (size_t i = 0; i < MASTERS_MAX; i++)

@@ -20,7 +20,7 @@ enum {
 
 static enum verify verify_of(const struct app *app)
 {
-	return app->supervisor->config.sessions.verify;
+	return app->supervisor->config->sessions.verify;
 }
 
 bool sessions_wanted(const struct app *app)
@@ -59,7 +59,7 @@ static void tell(struct app *app, const struct store_report *before)
 
 static void schedule(struct app *app)
 {
-	uint32_t in_ms = app->supervisor->config.sessions.every_ms;
+	uint32_t in_ms = app->supervisor->config->sessions.every_ms;
 
 	if (!sessions_wanted(app))
 		return;
@@ -127,9 +127,9 @@ static void on_end(struct helper *helper)
 static void fill_membership(const struct supervisor *s, struct membership *membership)
 {
 	memcpy(membership->id, s->member_id, sizeof(membership->id));
-	memcpy(membership->service, s->config.sessions.service, sizeof(membership->service));
+	memcpy(membership->service, s->config->sessions.service, sizeof(membership->service));
 	membership->age_s = (clock_ms() - s->started_ms) / 1000;
-	membership->every_s = s->config.sessions.every_ms / 1000;
+	membership->every_s = s->config->sessions.every_ms / 1000;
 }
 
 _Static_assert(sizeof(((struct membership *)0)->service) ==

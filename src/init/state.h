@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 #include "process/helper.h"
 #include "process/spawn.h"
+#include "question/chain.h"
 #include "question/drain.h"
 #include "question/isolation.h"
 #include "question/settings.h"
@@ -119,6 +120,9 @@ struct app {
 	struct rollout rollout;
 	struct helper preflight; /* isolation at boot, then settings */
 	enum answer preflight_answer;
+	struct helper chain; /* asks the candidates, or at boot the replicas, see chain.h */
+	struct deadline chain_again;
+	enum answer proof;          /* what came of it */
 	struct deadline lane_limit; /* for ROLL_LANE */
 	struct deadline drain_long_at;
 	bool drain_long; /* the roll at hand has drained for longer than the next one should wait */
@@ -147,6 +151,7 @@ enum boot_step {
 	BOOT_SETTINGS,
 	BOOT_SESSIONS,
 	BOOT_MASTERS,
+	BOOT_PROOF, /* a session goes from replica to replica */
 	BOOT_DONE,
 };
 
@@ -166,12 +171,12 @@ struct stray {
 struct supervisor {
 	struct loop loop;
 	struct inheritance inheritance;
-	bool may_signal_others; /* we have CAP_KILL */
+	uint64_t caps; /* that we have, see confine/caps.h */
 	struct proc_confinement
 		confinement; /* our own, to tell an FPM tree's processes from others */
 	struct event_source signals;
-	struct config config;
-	const char *config_file; /* as config_load() takes it */
+	const struct config *config; /* as it was at the start; each app has its own of today */
+	const char *config_file;     /* as config_load() takes it */
 	uint64_t started_ms;
 
 	struct run_dir run;
@@ -191,7 +196,7 @@ struct supervisor {
 	unsigned serial;
 
 	enum boot_step boot;
-	struct deadline boot_limit; /* for BOOT_SESSIONS */
+	struct deadline boot_limit; /* for BOOT_SESSIONS and BOOT_PROOF */
 	bool boot_late;
 	enum stop_step stop;
 	struct deadline stop_next;  /* the end of STOP_QUIET */

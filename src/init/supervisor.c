@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "confine/caps.h"
+#include "confine/rlimits.h"
 #include "init/answers.h"
 #include "init/boot.h"
+#include "init/chain.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
 #include "init/output.h"
@@ -24,6 +26,7 @@
 #include "loop/signals.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/fs.h"
 #include "util/proc.h"
 
 /* --- signals --- */
@@ -65,6 +68,7 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		struct app *app = &s->apps[a];
 
 		helper_note_exit(&app->preflight, pid);
+		helper_note_exit(&app->chain, pid);
 		helper_note_exit(&app->publisher, pid);
 		helper_note_exit(&app->stores, pid);
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
@@ -183,18 +187,43 @@ static int loop(struct supervisor *s)
 
 /* --- from nothing --- */
 
-/* Descriptors 0 to 2 must be taken, or the next one we open would become somebody's stderr. */
-static int open_standard_fds(void)
+/*
+ * Descriptors 0 to 2 must be taken, or the next one we open would become somebody's stderr.  What
+ * else was left open in us is nobody's any more.
+ */
+static int tidy_descriptors(void)
 {
-	int fd;
+	int none[1], fd;
 
 	do {
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)
 		return -errno;
-	(void)close(fd);
+	close_all_but(none, 0);
 	return 0;
+}
+
+/*
+ * What we or a master of ours can come to need: to become pools' users and to end them; to mount
+ * releases; to bind low ports and own unix sockets; to hide a socket from new connections; to read
+ * other users' configuration; to give FPM its limits and priority.
+ */
+static const uint64_t needed_caps =
+	CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) | CAP_BIT(CAP_KILL) |
+	CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_NET_BIND_SERVICE) |
+	CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) |
+	CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_SYS_PTRACE) |
+	CAP_BIT(CAP_SYS_RESOURCE) | CAP_BIT(CAP_SYS_NICE);
+
+static int drop_power(struct supervisor *s)
+{
+	int r = caps_bound(needed_caps);
+
+	if (r >= 0)
+		r = caps_keep(needed_caps);
+	s->caps = caps_effective();
+	return r;
 }
 
 /* Ours without what speaks of sockets and supervisors, and two places that launch fills. */
@@ -216,16 +245,16 @@ static int make_environment(struct supervisor *s)
 
 static int make_apps(struct supervisor *s)
 {
-	s->apps = calloc(s->config.app_count, sizeof(*s->apps));
+	s->apps = calloc(s->config->app_count, sizeof(*s->apps));
 	if (!s->apps)
 		return -ENOMEM;
-	s->app_count = s->config.app_count;
+	s->app_count = s->config->app_count;
 	for (size_t i = 0; i < s->app_count; i++) {
 		struct app *app = &s->apps[i];
 
 		app->supervisor = s;
 		app->index = i;
-		app->config = s->config.apps[i];
+		app->config = s->config->apps[i];
 		app->preflight.source.fd = FD_NONE;
 		app->publisher.source.fd = FD_NONE;
 		for (size_t l = 0; l < POOLS_MAX; l++)
@@ -234,6 +263,7 @@ static int make_apps(struct supervisor *s)
 		lane_watches_init(app);
 		roll_init(app);
 		sessions_init(app);
+		chain_init(app);
 	}
 	return 0;
 }
@@ -255,15 +285,17 @@ static int open_server(struct supervisor *s)
 /* What cannot fail in a working container; each says what it was about. */
 static int prepare(struct supervisor *s)
 {
-	int r = open_standard_fds();
+	int r = tidy_descriptors();
 
 	/* Where PHP runs as our user it could otherwise write to our memory by /proc/1/mem. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 
 	log_open();
 	s->inheritance.umask = umask(077);
+	s->inheritance.open_files = rlimits_open_many();
 	(void)!proc_confinement(getpid(), &s->confinement);
-	s->may_signal_others = caps_have_kill();
+	if (r >= 0)
+		r = drop_power(s);
 	if (r >= 0)
 		r = loop_init(&s->loop);
 	if (r >= 0)
@@ -277,12 +309,15 @@ static int prepare(struct supervisor *s)
 		r = make_apps(s);
 	if (r < 0)
 		return log_errno(r, "cannot start");
-	r = run_dir_open(&s->config, &s->run);
+	r = run_dir_open(s->config, &s->run);
 	if (r < 0) {
-		run_dir_complain(&s->config, r);
+		run_dir_complain(s->config, r);
 		return r;
 	}
-	run_dir_say(&s->config, &s->run);
+	run_dir_say(s->config, &s->run);
+	r = chain_prepare(s);
+	if (r < 0)
+		return log_errno(r, "cannot write into %s/pin", s->run.path);
 	r = open_server(s);
 	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run.path) : 0;
 }
@@ -294,6 +329,7 @@ static void clean_up(struct supervisor *s)
 
 		lane_watches_stop(app);
 		sessions_stop(app);
+		chain_stop(app);
 		helper_stop(&app->preflight);
 		helper_stop(&app->publisher);
 		app->active = NULL;
@@ -311,7 +347,7 @@ int supervisor_run(const char *config_file, const struct config *config)
 
 	s.run.fd = s.run.private_fd = s.run.pin_fd = FD_NONE;
 	s.started_ms = clock_ms();
-	s.config = *config;
+	s.config = config;
 	s.config_file = config_file;
 	s.stderr_fd = STDERR_FILENO;
 	s.relay.source.fd = FD_NONE;

@@ -14,6 +14,7 @@ const char *spawn_stage_name(enum spawn_stage stage)
 		[STAGE_GROUPS] = "take the pool's groups",
 		[STAGE_NAMESPACE] = "enter a mount namespace",
 		[STAGE_PRIVATE_TREE] = "pin the release",
+		[STAGE_LIMITS] = "take its process.priority",
 		[STAGE_BOUNDING_SET] = "empty the capability bounding set",
 		[STAGE_USER] = "become the pool's user",
 		[STAGE_CAPABILITIES] = "drop its capabilities",

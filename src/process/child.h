@@ -2,6 +2,7 @@
 #pragma once
 
 #include <signal.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "util/macros.h"
@@ -10,6 +11,7 @@
 struct inheritance {
 	sigset_t mask; /* signal mask */
 	mode_t umask;
+	uint64_t open_files; /* soft limit of descriptors, see rlimits_open_many() */
 };
 
 /* The steps from fork to exec, in their order. */
@@ -20,6 +22,7 @@ enum spawn_stage {
 	STAGE_GROUPS,
 	STAGE_NAMESPACE,
 	STAGE_PRIVATE_TREE,
+	STAGE_LIMITS,
 	STAGE_BOUNDING_SET,
 	STAGE_USER,
 	STAGE_CAPABILITIES,

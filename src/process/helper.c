@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "confine/caps.h"
+#include "confine/rlimits.h"
 #include "loop/signals.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
@@ -44,7 +45,7 @@ static int give_up_power(enum helper_power power)
 		return 0;
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
-	r = caps_empty_bounding();
+	r = caps_bound(0);
 	if (r < 0)
 		return r;
 	if (power == POWER_PRIVATE)
@@ -53,7 +54,7 @@ static int give_up_power(enum helper_power power)
 		become_nobody(NOBODY);
 	if (power != POWER_CONFIG && setrlimit(RLIMIT_AS, &memory) < 0)
 		return -errno;
-	r = caps_drop_all();
+	r = caps_keep(0);
 	return r < 0 ? r : caps_no_new_privileges();
 }
 
@@ -68,6 +69,7 @@ NORETURN static void run_child(const struct question *question,
 		keep[i] = question->keep[i];
 	keep[question->keep_count] = answer_fd;
 	close_all_but(keep, question->keep_count + 1);
+	rlimits_give_back(inheritance->open_files);
 	if (setpgid(0, 0) < 0 || give_up_power(question->power) < 0)
 		_exit(EXIT_FAILURE);
 	/* After the change of user id, which clears it (prctl(2)). */

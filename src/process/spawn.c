@@ -65,10 +65,16 @@ static int pin_release(const struct spawn *spawn)
 	return pin_tree(spawn->link, spawn->release, spawn->read_only);
 }
 
-static int empty_bounding_set(const struct spawn *spawn)
+static int take_limits(const struct spawn *spawn)
 {
-	(void)spawn;
-	return caps_empty_bounding();
+	return rlimits_take(&spawn->rlimits);
+}
+
+static int narrow_bounding_set(const struct spawn *spawn)
+{
+	int r = caps_lock(spawn->caps != 0);
+
+	return r < 0 ? r : caps_bound(spawn->caps);
 }
 
 static int take_user(const struct spawn *spawn)
@@ -78,8 +84,7 @@ static int take_user(const struct spawn *spawn)
 
 static int drop_capabilities(const struct spawn *spawn)
 {
-	(void)spawn;
-	return caps_drop_all();
+	return caps_keep(spawn->caps);
 }
 
 static int no_new_privileges(const struct spawn *spawn)
@@ -129,6 +134,7 @@ static int hand_descriptors_over(const struct spawn *spawn, int *report_fd)
 	}
 	keep[spawn->fd_count] = *report_fd;
 	close_all_but(keep, spawn->fd_count + 1);
+	rlimits_give_back(spawn->inheritance->open_files);
 	return 0;
 }
 
@@ -152,7 +158,8 @@ static int (*const stages[])(const struct spawn *) = {
 	[STAGE_GROUPS] = take_groups,
 	[STAGE_NAMESPACE] = enter_namespace,
 	[STAGE_PRIVATE_TREE] = pin_release,
-	[STAGE_BOUNDING_SET] = empty_bounding_set,
+	[STAGE_LIMITS] = take_limits,
+	[STAGE_BOUNDING_SET] = narrow_bounding_set,
 	[STAGE_USER] = take_user,
 	[STAGE_CAPABILITIES] = drop_capabilities,
 	[STAGE_NO_NEW_PRIVILEGES] = no_new_privileges,

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "confine/identity.h"
+#include "confine/rlimits.h"
 #include "process/child.h"
 #include "release/pin.h"
 #include "util/macros.h"
@@ -30,6 +31,8 @@ struct spawn {
 	const char *secrets; /* names of variables to fill in, see secrets_load() */
 	int filter_fd;       /* from filter_write(); FD_NONE: no filter */
 	struct identity identity;
+	uint64_t caps; /* that it keeps; 0 unless identity is root */
+	struct rlimits rlimits;
 	enum pin pin;        /* PIN_MOUNT or PIN_USERNS: a mount namespace of its own */
 	const char *link;    /* the release symlink to fix; "": nothing to fix */
 	const char *release; /* what it is fixed to */

@@ -97,44 +97,17 @@ static int find_group(const char *name, gid_t *gid)
 	return -ENOENT;
 }
 
-static int pool_identity(struct reading *r, const struct fpm_pool *pool, struct identity *identity)
+int accounts_read_user(struct reading *r, const struct fpm_pool *pool, struct identity *identity)
 {
 	if (find_user(pool->user, identity) < 0)
 		return unknown(r, pool->name, "user", pool->user);
 	if (pool->group[0] != '\0' && find_group(pool->group, &identity->gid) < 0)
 		return unknown(r, pool->name, "group", pool->group);
-	return 0;
-}
-
-/* FPM as root demands a user for each pool, so there is one; as somebody else it ignores it. */
-int accounts_read_identity(struct reading *r)
-{
-	const struct fpm_settings *settings = &r->answer->settings;
-	struct identity other;
-	int result;
-
-	if (geteuid() != 0) {
-		r->answer->identity = identity_current();
-		return 0;
-	}
-	result = pool_identity(r, &settings->pools[0], &r->answer->identity);
-	for (unsigned i = 1; result >= 0 && i < settings->pool_count; i++) {
-		result = pool_identity(r, &settings->pools[i], &other);
-		if (result >= 0 && (other.uid != r->answer->identity.uid ||
-		                    other.gid != r->answer->identity.gid)) {
-			text_add(&r->why,
-			         "pools %s and %s run as different users; give each an [app] of "
-			         "its own",
-			         settings->pools[0].name, settings->pools[i].name);
-			return -EINVAL;
-		}
-	}
-	if (result >= 0 && r->answer->identity.uid == 0) {
-		text_add(&r->why, "pool %s: user is root, as which twinit runs no PHP",
-		         settings->pools[0].name);
+	if (identity->uid == 0) {
+		text_add(&r->why, "pool %s: user is root, as which twinit runs no PHP", pool->name);
 		return -EINVAL;
 	}
-	return result;
+	return 0;
 }
 
 static int read_owner(struct reading *r, const struct fpm_pool *pool, struct socket_owner *owner)

@@ -31,7 +31,7 @@ static int ask_status(const struct drain_query *query, const struct drain_socket
 	int http;
 
 	fastcgi_reply_init(&reply, page, sizeof(page), NULL, 0);
-	int r = fcgi_ask(query->private_fd, socket->name, socket->path, "json&full",
+	int r = fcgi_ask(query->private_fd, socket->name, socket->path, "json&full", NULL,
 	                 clock_ms() + DRAIN_ASK_MS, &reply);
 	if (r >= 0)
 		r = fastcgi_reply_head(&reply, &http, &body, &size);
@@ -54,11 +54,13 @@ static void add_master(const struct drain_query *query, const struct drain_socke
 		return;
 	if (r < 0)
 		status = (struct fpm_status){ .busy = 1, .busy_state = WORKER_OTHER };
-	answer->busy += status.busy;
-	if (status.busy > 0 && answer->busy_pid == 0) {
+	if (status.busy > 0 && answer->busy == answer->busy_rescue) {
 		answer->busy_pid = status.busy_pid;
 		answer->busy_state = status.busy_state;
 	}
+	answer->busy += status.busy;
+	if (socket->rescue)
+		answer->busy_rescue += status.busy;
 }
 
 /* The queue is looked at last: what left it meanwhile shows in the next look at the workers. */
@@ -77,6 +79,11 @@ static struct drain_answer look(const struct drain_query *query)
 static bool quiet(const struct drain_answer *answer)
 {
 	return answer->busy == 0 && !answer->queued;
+}
+
+static bool differs(const struct drain_answer *a, const struct drain_answer *b)
+{
+	return a->busy != b->busy || a->busy_rescue != b->busy_rescue || a->stuck != b->stuck;
 }
 
 /* A queue that never empties, though it may move, is one that needs help. */
@@ -106,7 +113,7 @@ void drain_run(const void *query, int answer_fd)
 		answer = look(query);
 		answer.stuck = is_stuck(query, &answer, &queued_since_ms);
 		quiet_looks = quiet(&answer) ? quiet_looks + 1 : 0;
-		if (answer.busy != said.busy || answer.stuck != said.stuck || looks == 0)
+		if (differs(&answer, &said) || looks == 0)
 			helper_answer(answer_fd, &answer, sizeof(answer));
 		said = answer;
 		looks++;

@@ -23,6 +23,7 @@ enum {
 struct drain_socket {
 	char name[PRIVATE_NAME_SIZE]; /* a pool's status socket in the private directory */
 	char path[SCRIPT_SIZE];       /* the script name it answers to */
+	bool rescue;                  /* of a rescue master */
 };
 
 struct drain_query {
@@ -35,11 +36,12 @@ struct drain_query {
 };
 
 struct drain_answer {
-	bool idle;     /* drained: the last answer */
-	bool queued;   /* a connection waits on the lane */
-	bool stuck;    /* one has waited there for stuck_ms: nobody takes it */
-	unsigned busy; /* workers that are not idle */
-	int busy_pid;  /* one of them, as FPM sees it */
+	bool idle;            /* drained: the last answer */
+	bool queued;          /* a connection waits on the lane */
+	bool stuck;           /* one has waited there for stuck_ms: nobody takes it */
+	unsigned busy;        /* workers that are not idle */
+	unsigned busy_rescue; /* those of rescue masters among them */
+	int busy_pid;         /* one of them, of no rescue master if there is one, as FPM sees it */
 	enum worker_state busy_state;
 };
 

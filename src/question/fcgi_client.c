@@ -65,19 +65,21 @@ static int receive(int fd, uint64_t until_ms, struct fastcgi_reply *reply)
 	return 0;
 }
 
-int fcgi_ask(int dir_fd, const char *name, const char *script, const char *query, uint64_t until_ms,
-             struct fastcgi_reply *reply)
+int fcgi_ask(int dir_fd, const char *name, const char *script, const char *query,
+             const char *settings, uint64_t until_ms, struct fastcgi_reply *reply)
 {
 	const struct fastcgi_param params[] = {
 		{ "REQUEST_METHOD", "GET" },        { "SCRIPT_NAME", script },
 		{ "SCRIPT_FILENAME", script },      { "REQUEST_URI", script },
 		{ "QUERY_STRING", query },          { "SERVER_PROTOCOL", "HTTP/1.1" },
 		{ "GATEWAY_INTERFACE", "CGI/1.1" }, { "SERVER_SOFTWARE", "twinit" },
-		{ "REMOTE_ADDR", "127.0.0.1" },
+		{ "REMOTE_ADDR", "127.0.0.1" },     { "PHP_ADMIN_VALUE", settings },
 	};
 	uint8_t request[2048];
 	_cleanup_close_ int fd = FD_NONE;
-	long size = fastcgi_request(params, ARRAY_SIZE(params), NULL, 0, request, sizeof(request));
+	/* The last one is left out where there is nothing to say. */
+	size_t count = ARRAY_SIZE(params) - (settings == NULL);
+	long size = fastcgi_request(params, count, NULL, 0, request, sizeof(request));
 
 	if (size < 0)
 		return (int)size;

@@ -33,7 +33,7 @@ static int enter(const char *release, enum pin pin)
 	int r = 0;
 
 	if (pin == PIN_MOUNT)
-		return caps_have_sys_admin() ? namespace_enter() : -EPERM;
+		return caps_have(CAP_SYS_ADMIN) ? namespace_enter() : -EPERM;
 	if (geteuid() == 0) {
 		r = identity_take_groups(&as);
 		if (r >= 0)

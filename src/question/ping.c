@@ -23,8 +23,8 @@ static bool pool_answers(const struct ping_query *query, unsigned pool, uint64_t
 	int status;
 
 	fastcgi_reply_init(&reply, out, sizeof(out), err, sizeof(err));
-	int r = fcgi_ask(query->private_fd, query->probes[pool], OVERLAY_PING_PATH, "", until_ms,
-	                 &reply);
+	int r = fcgi_ask(query->private_fd, query->probes[pool], OVERLAY_PING_PATH, "", NULL,
+	                 until_ms, &reply);
 	if (r < 0) {
 		text_add(why, "%s",
 		         r == -ETIMEDOUT ? "was not ready within start_timeout"

@@ -1,7 +1,7 @@
 /*
- * reading.h - the FPM configuration while the settings helper reads it.  Shared by its three parts:
- * settings.c runs FPM, accounts.c turns names into numbers, replica_config.c writes what replicas
- * are started with.
+ * reading.h - the FPM configuration while the settings helper reads it.  Shared by its parts:
+ * settings.c runs FPM, accounts.c turns names into numbers, privileges.c decides as whom and with
+ * what masters run, replica_config.c writes what replicas are started with.
  */
 #pragma once
 
@@ -23,8 +23,9 @@ struct reading {
 
 /* Steps: each returns 0, or -errno and has said why. */
 
-/* The user and groups that the masters run as. */
-MUST_CHECK int accounts_read_identity(struct reading *r);
+/* The user and groups of @pool, who is never root. */
+MUST_CHECK int accounts_read_user(struct reading *r, const struct fpm_pool *pool,
+                                  struct identity *identity);
 
 /* Who the unix socket of each pool shall belong to. */
 MUST_CHECK int accounts_read_owners(struct reading *r);
@@ -32,8 +33,11 @@ MUST_CHECK int accounts_read_owners(struct reading *r);
 /* The session settings of each pool, into query->sources. */
 MUST_CHECK int replica_config_write_sources(struct reading *r);
 
-/* The syscall filter for this configuration, into query->filter. */
-MUST_CHECK int replica_config_write_filter(struct reading *r);
+/* As whom masters run, and what they need beyond what every process may do. */
+MUST_CHECK int privileges_decide(struct reading *r);
+
+/* The syscall filter for that, into query->filter. */
+MUST_CHECK int privileges_write_filter(struct reading *r);
 
 /* The prepended files of path isolation, and an overlay for each replica into query->overlays. */
 MUST_CHECK int replica_config_write(struct reading *r);

@@ -92,29 +92,6 @@ int replica_config_write_sources(struct reading *r)
 	return 0;
 }
 
-/* FPM's slow log stops a worker and reads its stack. */
-static bool has_slowlog(const struct reading *r)
-{
-	for (size_t i = 0; i < r->dump.count; i++) {
-		const struct fpm_directive *d = &r->dump.directives[i];
-
-		if (strcmp(d->key, "request_slowlog_timeout") == 0 &&
-		    strtoul(d->value, NULL, 10) > 0)
-			return true;
-	}
-	return false;
-}
-
-int replica_config_write_filter(struct reading *r)
-{
-	r->answer->needs = (struct filter_needs){ .ptrace = has_slowlog(r) };
-	int result = filter_write(r->query->filter, &r->answer->needs);
-
-	if (result < 0)
-		text_add(&r->why, "cannot make the syscall filter: %s", strerror(-result));
-	return result;
-}
-
 /* The pool's own prepended file, which may lie in the release too. */
 static int own_prepend(struct reading *r, const struct overlay_pin *pin, const char *pool, char *to,
                        size_t size)
@@ -245,7 +222,7 @@ int replica_config_write(struct reading *r)
 	struct overlay overlay = {
 		.fpm_config = r->config,
 		.error_log = "/proc/self/fd/2",
-		.as_pool_user = true,
+		.as_pool_user = r->answer->identity.uid != 0,
 		/* Longer than we wait for it ourselves, so that only we decide when to be rude. */
 		.process_control_timeout_ms = r->answer->app.drain_timeout_ms + CONTROL_SLACK_MS,
 		.listen = listen,

@@ -288,18 +288,8 @@ static int read_pools(struct reading *r)
 	struct fpm_settings *settings = &r->answer->settings;
 	int result = 0;
 
-	for (unsigned i = 0; result >= 0 && i < settings->pool_count; i++) {
-		struct fpm_pool *pool = &settings->pools[i];
-
-		if (pool->chrooted) {
-			text_add(&r->why,
-			         "pool %s: chroot needs a master that is root, which twinit "
-			         "does not run; use a container or a namespace instead",
-			         pool->name);
-			return -EINVAL;
-		}
-		result = resolve_listen(r, pool);
-	}
+	for (unsigned i = 0; result >= 0 && i < settings->pool_count; i++)
+		result = resolve_listen(r, &settings->pools[i]);
 	return result;
 }
 
@@ -316,10 +306,10 @@ void settings_run(const void *query, int answer_fd)
 		read_dump,
 		read_settings,
 		read_pools,
-		accounts_read_identity,
+		privileges_decide,
 		accounts_read_owners,
 		replica_config_write_sources,
-		replica_config_write_filter,
+		privileges_write_filter,
 		replica_config_write,
 	};
 	static struct settings_answer answer;
@@ -339,6 +329,16 @@ void settings_run(const void *query, int answer_fd)
 static void end_text(char *text, size_t size)
 {
 	text[size - 1] = '\0';
+}
+
+/* Whatever somebody made the helper believe: who is not root gets no capability, and root just what
+ * it takes to make workers of other users. */
+static bool caps_fit(const struct settings_answer *answer)
+{
+	if (answer->identity.uid != 0)
+		return answer->caps == 0;
+	return (answer->caps & PRIVILEGES_LEAST) == PRIVILEGES_LEAST &&
+	       (answer->caps & ~PRIVILEGES_MOST) == 0;
 }
 
 bool settings_answer_check(struct settings_answer *answer, size_t size)
@@ -361,8 +361,7 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 		return false;
 	if (answer->app.replicas < 1 || answer->app.replicas > REPLICAS_MAX)
 		return false;
-	/* No PHP runs as root, whatever somebody made the helper believe. */
-	if (answer->identity.uid == 0 || answer->identity.uid == (uid_t)-1)
+	if (answer->identity.uid == (uid_t)-1 || !caps_fit(answer))
 		return false;
 	for (unsigned i = 0; i < settings->pool_count; i++) {
 		struct fpm_pool *pool = &settings->pools[i];

@@ -10,8 +10,10 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "confine/caps.h"
 #include "confine/filter.h"
 #include "confine/identity.h"
+#include "confine/rlimits.h"
 #include "fpm/settings.h"
 #include "release/pin.h"
 #include "release/release.h"
@@ -40,6 +42,14 @@ struct settings_query {
 	int pin_fd;                 /* the directory for prepended files */
 };
 
+/* What a root master needs to become its workers' users, and to stop them when they are. */
+#define PRIVILEGES_LEAST (CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_KILL))
+
+/* The most that a master keeps, which is root because its pools need it. */
+#define PRIVILEGES_MOST                                                                            \
+	(PRIVILEGES_LEAST | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_SYS_PTRACE) |                    \
+	 CAP_BIT(CAP_SYS_NICE))
+
 /* Who a unix socket shall belong to. */
 struct socket_owner {
 	uid_t uid;
@@ -58,7 +68,10 @@ struct settings_answer {
 	                                   it */
 	struct fpm_settings settings;   /* listen is numeric */
 	struct socket_owner owners[POOLS_MAX];
-	struct identity identity;
+	struct identity
+		identity; /* of masters; root only where pools have several users or chroot */
+	uint64_t caps;    /* that masters keep: none unless they are root */
+	struct rlimits rlimits;
 	struct filter_needs needs; /* what the syscall filter had to leave open */
 };
 

@@ -45,7 +45,6 @@ static struct order plain(enum order_kind kind)
 
 static struct order finish(struct rollout *r, enum roll_outcome outcome)
 {
-	r->outcome = outcome;
 	return enter(r, ROLL_IDLE, (struct order){ .kind = ORDER_FINISH, .outcome = outcome });
 }
 
@@ -54,6 +53,12 @@ static struct order build(struct rollout *r, const struct roll_view *view)
 	unsigned count = rollout_build_count(view->replicas, view->surge);
 
 	return enter(r, ROLL_BUILD, (struct order){ .kind = ORDER_BUILD, .count = count });
+}
+
+static struct order fail(struct rollout *r)
+{
+	r->outcome = ROLL_FAILED;
+	return enter(r, ROLL_ABANDON, plain(ORDER_ABANDON));
 }
 
 static struct order in_idle(struct rollout *r)
@@ -90,10 +95,8 @@ static struct order in_room(struct rollout *r, const struct roll_view *view)
 	if (present(view, GROUP_ACTIVE) >= r->before_room)
 		return plain(ORDER_NONE);
 	/* It took its time to leave; a late connection may have come to the lane meanwhile. */
-	if (view->lane_empty == ANSWER_NO) {
-		r->outcome = ROLL_FAILED;
-		return enter(r, ROLL_ABANDON, plain(ORDER_ABANDON));
-	}
+	if (view->lane_empty == ANSWER_NO)
+		return fail(r);
 	return view->lane_empty == ANSWER_YES ? build(r, view) : plain(ORDER_NONE);
 }
 
@@ -101,11 +104,20 @@ static struct order in_build(struct rollout *r, const struct roll_view *view)
 {
 	unsigned wanted = rollout_build_count(view->replicas, view->surge);
 
-	if (r->cutover_failed || candidates_failed(view, wanted)) {
-		r->outcome = ROLL_FAILED;
-		return enter(r, ROLL_ABANDON, plain(ORDER_ABANDON));
-	}
+	if (r->cutover_failed || candidates_failed(view, wanted))
+		return fail(r);
 	if (in_state(view, GROUP_CANDIDATE, MASTER_READY) < wanted)
+		return plain(ORDER_NONE);
+	return enter(r, ROLL_PROVE, plain(ORDER_PROVE));
+}
+
+static struct order in_prove(struct rollout *r, const struct roll_view *view)
+{
+	unsigned wanted = rollout_build_count(view->replicas, view->surge);
+
+	if (view->proof == ANSWER_NO || in_state(view, GROUP_CANDIDATE, MASTER_READY) < wanted)
+		return fail(r);
+	if (view->proof == ANSWER_PENDING)
 		return plain(ORDER_NONE);
 	r->outcome = ROLL_DONE;
 	return enter(r, ROLL_DRAIN, plain(ORDER_CUTOVER));
@@ -151,6 +163,8 @@ struct order rollout_next(struct rollout *rollout, const struct roll_view *view)
 		return in_room(rollout, view);
 	case ROLL_BUILD:
 		return in_build(rollout, view);
+	case ROLL_PROVE:
+		return in_prove(rollout, view);
 	case ROLL_DRAIN:
 		return in_drain(rollout, view);
 	case ROLL_FILL:
@@ -184,9 +198,9 @@ unsigned rollout_build_count(unsigned replicas, unsigned surge)
 const char *roll_phase_name(enum roll_phase phase)
 {
 	static const char *const names[] = {
-		[ROLL_IDLE] = "idle", [ROLL_PREFLIGHT] = "preflight", [ROLL_LANE] = "lane",
-		[ROLL_ROOM] = "room", [ROLL_BUILD] = "build",         [ROLL_DRAIN] = "drain",
-		[ROLL_FILL] = "fill", [ROLL_ABANDON] = "abandon",
+		[ROLL_IDLE] = "idle",   [ROLL_PREFLIGHT] = "preflight", [ROLL_LANE] = "lane",
+		[ROLL_ROOM] = "room",   [ROLL_BUILD] = "build",         [ROLL_PROVE] = "prove",
+		[ROLL_DRAIN] = "drain", [ROLL_FILL] = "fill",           [ROLL_ABANDON] = "abandon",
 	};
 	_Static_assert(ARRAY_SIZE(names) == ROLL_PHASE_COUNT, "a phase has no name");
 

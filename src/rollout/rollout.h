@@ -2,9 +2,9 @@
  * rollout.h - a rolling restart of one app, as a state machine.  Pure: it is shown what there is
  * and gives at most one order at a time; the supervisor carries it out.
  *
- *   idle -> preflight -> lane -> [room ->] build -> drain -> fill -> idle
- *               |          |                 |
- *               +----------+-> idle          +-> abandon -> fill -> idle
+ *   idle -> preflight -> lane -> [room ->] build -> prove -> drain -> fill -> idle
+ *               |          |                 |        |
+ *               +----------+-> idle          +--------+-> abandon -> fill -> idle
  *
  * Masters belong to one of three groups.  The active ones serve.  A roll makes candidates, on a
  * lane where no visitor is; the cutover turns them into the active ones and these into old ones,
@@ -38,6 +38,7 @@ struct roll_view {
 	enum answer preflight;  /* may this roll begin? */
 	bool drain_long;        /* the old ones have drained for a while */
 	enum answer lane_empty; /* ANSWER_NO: not within the time allowed */
+	enum answer proof;      /* do sessions go on in the candidates? */
 	unsigned masters[GROUP_COUNT][MASTER_STATE_COUNT]; /* how many, but MASTER_GONE */
 };
 
@@ -46,7 +47,8 @@ enum roll_phase {
 	ROLL_PREFLIGHT, /* a helper reads the configuration */
 	ROLL_LANE,      /* the lane to build on must be empty */
 	ROLL_ROOM,      /* surge = 0: one active master leaves first */
-	ROLL_BUILD,     /* candidates start and are checked */
+	ROLL_BUILD,     /* candidates start */
+	ROLL_PROVE,     /* they are asked what only all of them together can show */
 	ROLL_DRAIN,     /* they are the active ones now; the old ones finish */
 	ROLL_FILL,      /* the replicas that the surge left out start */
 	ROLL_ABANDON,   /* candidates are stopped; the active ones were never touched */
@@ -66,6 +68,7 @@ enum order_kind {
 	ORDER_CLEAR,     /* have the idle lane emptied; arm the limit for it */
 	ORDER_ROOM,      /* stop one active master */
 	ORDER_BUILD,     /* start order.count candidates on the idle lane */
+	ORDER_PROVE,     /* ask the candidates whether sessions go on in them */
 	ORDER_CUTOVER,   /* all new connections to the candidates; they become the active ones */
 	ORDER_FILL,      /* start what the active group lacks */
 	ORDER_ABANDON,   /* stop the candidates */

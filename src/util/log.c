@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/date.h"
 #include "util/text.h"
 
 enum {
@@ -74,13 +75,11 @@ static void add_json(struct text *line, enum log_level level, const char *name, 
                      const char *message)
 {
 	struct timespec now;
-	struct tm tm;
-	char time[32];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
-	text_add(line, "{\"time\":\"%s.%03ldZ\",", time, now.tv_nsec / 1000000);
+	text_add(line, "{\"time\":\"");
+	date_add(line, (uint64_t)now.tv_sec);
+	text_add(line, ".%03ldZ\",", now.tv_nsec / 1000000);
 	add_json_string(line, "level", level_words[level]);
 	text_add(line, ",");
 	add_json_string(line, "event", name);

@@ -38,6 +38,7 @@ struct world {
 	bool queued[LANE_COUNT]; /* a connection waits there */
 	struct rollout rollout;
 	enum answer preflight;
+	enum answer proof;
 	bool lane_limit, lane_late; /* armed; over */
 	bool drain_long;
 	bool spawn_fails, steer_fails, prepare_fails;
@@ -326,7 +327,11 @@ static void carry_out(struct world *w, struct order order)
 	case ORDER_BUILD:
 		build(w, order.count);
 		break;
+	case ORDER_PROVE:
+		w->proof = ANSWER_PENDING;
+		break;
 	case ORDER_CUTOVER:
+		assert(w->proof == ANSWER_YES);
 		cut_over(w);
 		break;
 	case ORDER_FILL:
@@ -387,6 +392,7 @@ static struct roll_view view_of(const struct world *w)
 		.replicas = w->replicas,
 		.surge = w->surge,
 		.preflight = w->preflight,
+		.proof = w->proof,
 		.lane_empty = w->build_lane < LANE_COUNT ? ANSWER_YES
 		              : w->lane_late             ? ANSWER_NO
 		                                         : ANSWER_PENDING,
@@ -411,7 +417,7 @@ static void advance(struct world *w)
 		if (order.kind == ORDER_NONE)
 			break;
 		/* A roll that ends at once may be followed by a remembered one, and no more. */
-		assert(orders < 2 * 8);
+		assert(orders < 2 * 9);
 		carry_out(w, order);
 		check(w);
 	}
@@ -419,6 +425,9 @@ static void advance(struct world *w)
 	if (w->rollout.phase == ROLL_BUILD)
 		assert(count_state(w, GROUP_CANDIDATE, MASTER_STARTING) +
 		               count_state(w, GROUP_CANDIDATE, MASTER_READY) ==
+		       rollout_build_count(w->replicas, w->surge));
+	if (w->rollout.phase == ROLL_PROVE)
+		assert(count_state(w, GROUP_CANDIDATE, MASTER_READY) ==
 		       rollout_build_count(w->replicas, w->surge));
 	watch_lanes(w);
 	check(w);
@@ -460,6 +469,8 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 	case 1:
 		if (w->preflight == ANSWER_PENDING)
 			w->preflight = with & 1 ? ANSWER_YES : ANSWER_NO;
+		else if (w->proof == ANSWER_PENDING)
+			w->proof = with & 1 ? ANSWER_YES : ANSWER_NO;
 		break;
 	case 2:
 		w->queued[with % w->lanes] = with & 0x80;
@@ -518,6 +529,8 @@ static void behave(struct world *w)
 	w->spawn_fails = w->steer_fails = w->prepare_fails = false;
 	if (w->preflight == ANSWER_PENDING)
 		w->preflight = ANSWER_YES;
+	if (w->proof == ANSWER_PENDING)
+		w->proof = ANSWER_YES;
 	for (unsigned lane = 0; lane < w->lanes; lane++)
 		if (has_master(w, lane))
 			w->queued[lane] = false;

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -129,18 +130,56 @@ def fpm_masters(pid):
     return sorted(child for child in children(pid) if title(child).startswith("php-fpm: master"))
 
 
+class MasterCount:
+    """Counts the FPM masters of a twinit every two milliseconds as long as the `with` lasts; `most` at once."""
+
+    def __init__(self, task):
+        self.most = self.samples = 0
+        self._pid = task.pid
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self._stop.wait(0.002):
+            self.most = max(self.most, sum(map(runs_fpm, children(self._pid))))
+            self.samples += 1
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join(SECONDS)
+
+
+def runs_fpm(pid):
+    """True from exec on, before it has its title, until it is dead."""
+    try:
+        return os.path.basename(os.readlink("/proc/%d/exe" % pid)).startswith("php-fpm")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def assert_is_powerless(pid, user="www-data"):
+    """That user's in every respect, without a capability or a way to one, and behind the syscall filter."""
+    what = "%d, %r" % (pid, title(pid))
+    uid = str(pwd.getpwnam(user).pw_uid)
+    assert status_field(pid, "Uid").split() == [uid] * 4, what
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status_field(pid, name), 16) == 0, "%s of %s" % (name, what)
+    assert status_field(pid, "NoNewPrivs") == "1", what
+    assert status_field(pid, "Seccomp") == "2", what
+
+
 def assert_masters_are_confined(twinit, user="www-data"):
     """Two masters, children of this pid, each in a mount namespace of its own, as that user and powerless."""
     masters = fpm_masters(twinit)
     assert len(masters) == 2
     namespaces = {namespace(pid, "mnt") for pid in [twinit, *masters]}
     assert len(namespaces) == 3, "twinit and each master has a mount namespace of its own"
-    uid = str(pwd.getpwnam(user).pw_uid)
     for pid in [*masters, *(worker for master in masters for worker in children(master))]:
-        assert status_field(pid, "Uid").split() == [uid] * 4, title(pid)
-        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-            assert int(status_field(pid, name), 16) == 0, "%s of %s" % (name, title(pid))
-        assert status_field(pid, "NoNewPrivs") == "1", title(pid)
+        assert_is_powerless(pid, user)
     return masters
 
 

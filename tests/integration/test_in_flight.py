@@ -3,7 +3,10 @@
 import os
 import signal
 
-from clients import Crowd, HalfOpen, Later, fpm_post, post, release_of_check
+import pytest
+
+from clients import (Crowd, HalfOpen, Later, fpm_answer, fpm_connect, fpm_post, fpm_request, post,
+                     release_of_check)
 from support import QUICK_STOP, SECONDS, processes, still_there, wait_until
 
 GENEROUS_MS = 1000  # for a page that takes one; FPM's own reload makes it wait for seconds
@@ -126,6 +129,36 @@ def test_rescue_serves_what_is_queued_behind_hung_workers(make_site):
     site.said(r"release 2 is active on 2 replicas \(.*, 2 requests cut\)")
     assert not still_there(doomed)
     site.wait_masters(2)
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+def test_force_has_what_is_queued_behind_hung_workers_served_by_the_new_release(make_site, unix):
+    """With a drain_timeout that the test would not survive."""
+    site = make_site(unix=unix, pool={"pm": "static", "pm.max_children": 2},
+                     env={"TWINIT_APP_DRAIN_TIMEOUT": "10m", **QUICK_STOP})
+    hung = [Later(lambda: fpm_post(site.task.address, "/slow.php?ms=600000")) for _ in range(2)]
+    site.wait_busy(2)
+    doomed = processes(site.workers())
+    clients = [fpm_connect(site.task.address) for _ in range(200)]
+    for number, client in enumerate(clients):  # some take longer than hung workers get
+        client.sendall(fpm_request("/check.php?nap=%d" % (0 if number % 40 else 300)))
+    queued = [Later(lambda client=client: release_of_check(answer_and_close(client))) for client in clients]
+    assert all(request.under_way() for request in [*hung, *queued])
+    site.current(2)
+    done = site.task.twinit("restart", "--force")
+    records = [request.record() for request in queued]
+    assert [(record.failure, record.answer) for record in records] == [(None, 2)] * 200
+    assert done.returncode == 0 and "2 requests cut" in done.stdout.splitlines()[-1], done
+    assert all(request.record().failure for request in hung)
+    wait_until("those that hung are gone", SECONDS, lambda: still_there(doomed), lambda left: not left)
+    site.wait_masters(2)
+    assert release_of_check(fpm_post(site.task.address, "/check.php")) == 2
+
+
+def answer_and_close(client):
+    """FPM's worker waits until its client closes as well."""
+    with client:
+        return fpm_answer(client)
 
 
 def test_a_burst_of_hups_during_a_roll_is_one_more_roll(site):

@@ -32,6 +32,7 @@ REPO = Path(__file__).resolve().parents[2]
 BUILT = Path(os.environ.get("TWINIT", REPO / "build" / "twinit"))
 PATIENCE = 15.0  # seconds; a deadline for what takes milliseconds
 LANES = 4  # LANE_COUNT
+MODES = {"pid1": ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child"], "subreaper": []}
 PHP_USER = ("www-data", 33)
 
 DUMP = """\

@@ -1,7 +1,6 @@
 """`twinit -- CMD`: an init for any other command."""
 
 import os
-import pty
 import re
 import select
 import signal
@@ -12,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from container import PATIENCE, TookTooLong, binary, children, programs, stub
+from container import MODES, PATIENCE, TookTooLong, binary, children, programs, stub
 
-PID1 = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child"]
-MODES = {"pid1": PID1, "subreaper": []}
 NOT_FORWARDED = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
                  signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP}
 
@@ -101,9 +98,12 @@ def test_the_exit_status_is_the_commands(mode, status):
     assert run(mode, "--", "sh", "-c", "exit %d" % status) == (status, "", "")
 
 
-@pytest.mark.parametrize("name", ["TERM", "KILL", "HUP", "SEGV"])
-def test_the_death_by_a_signal_is_shown_as_a_shell_does(mode, name):
-    assert run(mode, "--", "sh", "-c", "kill -%s $$" % name)[0] == 128 + getattr(signal, "SIG" + name)
+def test_the_death_by_any_signal_is_shown_as_a_shell_does(mode):
+    harmless = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGSTOP, signal.SIGTSTP,
+                signal.SIGTTIN, signal.SIGTTOU}
+    numbers = [n for n in range(1, signal.SIGRTMAX + 1) if n not in harmless and n not in (32, 33)]
+    statuses = {n: run(mode, "--", "sh", "-c", "ulimit -c 0; kill -%d $$" % n)[0] for n in numbers}
+    assert statuses == {n: 128 + n for n in numbers}
 
 
 def test_a_command_that_is_not_found_is_127(mode):
@@ -267,101 +267,6 @@ def test_beside_a_site_it_does_not_answer_for_it(make):
         assert process.end() == 128 + signal.SIGTERM
     assert c.tell("health") == (0, "healthy\n")
     assert c.stop() == 0
-
-
-# --- a terminal
-
-
-class Terminal:
-    """twinit with a command, or another program, on a terminal of its own."""
-
-    def __init__(self, *command, program=None):
-        program = program or [str(binary()), *command]
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.execv(program[0], program)
-        self.seen = b""
-
-    def read_until(self, text):
-        """Waits until the terminal shows the text."""
-        while text not in self.seen:
-            if not select.select([self.master], [], [], PATIENCE)[0]:
-                raise TookTooLong(repr(self.seen))
-            try:
-                self.seen += os.read(self.master, 4096)
-            except OSError:
-                raise TookTooLong("it was closed after %r" % self.seen) from None
-
-    def type(self, text):
-        """What a person would type."""
-        os.write(self.master, text)
-
-    def end(self):
-        """The exit status."""
-        fd = os.pidfd_open(self.pid)
-        try:
-            if not select.select([fd], [], [], PATIENCE)[0]:
-                raise TookTooLong("twinit runs on; the terminal shows %r" % self.seen)
-        finally:
-            os.close(fd)
-        pid, self.pid = self.pid, None
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.pid is not None:
-            for pid in [*children(self.pid), self.pid]:
-                os.kill(pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.master)
-
-
-def test_ctrl_c_reaches_the_command():
-    script = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 1; done"
-    with Terminal("--", "sh", "-c", script) as terminal:
-        terminal.read_until(b"ready")
-        terminal.type(b"\x03")
-        terminal.read_until(b"caught")
-        assert terminal.end() == 9
-
-
-def test_ctrl_c_ends_a_command_that_does_not_handle_it():
-    with Terminal("--", "sh", "-c", "echo ready; exec sleep 60") as terminal:
-        terminal.read_until(b"ready")
-        terminal.type(b"\x03")
-        assert terminal.end() == 128 + signal.SIGINT
-
-
-def test_the_command_may_read_the_terminal_and_change_it():
-    script = "stty -echo && echo ready && read line && echo \"got $line\"; exit 3"
-    with Terminal("--", "sh", "-c", script) as terminal:
-        terminal.read_until(b"ready")
-        terminal.type(b"word\n")
-        terminal.read_until(b"got word")
-        assert terminal.end() == 3
-
-
-def test_ctrl_z_stops_it_and_it_goes_on():
-    """As a job of a shell: the shell sees it stop, and fg continues it."""
-    job = "%s -- sh -c 'echo ready; read line; echo got $line; exit 6'" % binary()
-    with Terminal(program=["/bin/sh", "-c", "set -m; %s; echo stopped $?; fg; echo ended $?" % job]) as terminal:
-        terminal.read_until(b"ready")
-        terminal.type(b"\x1a")
-        terminal.read_until(b"stopped 14")
-        terminal.type(b"word\n")
-        terminal.read_until(b"got word")
-        terminal.read_until(b"ended 6")
-        assert terminal.end() == 0
-
-
-def test_a_closed_terminal_ends_the_command():
-    with Terminal("--", "sh", "-c", "echo ready; exec sleep 60") as terminal:
-        terminal.read_until(b"ready")
-        os.close(terminal.master)
-        terminal.master = os.open("/dev/null", os.O_RDONLY)
-        assert terminal.end() == 128 + signal.SIGHUP
 
 
 # --- which command is a site

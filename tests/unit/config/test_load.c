@@ -108,6 +108,11 @@ static const struct row {
 	{ "no value", "[twinit]\nisolation\n", ":2: is neither [section] nor key = value" },
 	{ "no end of a section", "[twinit]\n[app www\n",
 	  ":2: is neither [section] nor key = value" },
+	{ "neither, in the first line", "isolation\n[twinit]\n",
+	  ":1: is neither [section] nor key = value" },
+	{ "the first of two is told, though it is the first line",
+	  "isolation = none\n[redis]\nx = 1\n",
+	  ":1: a key before any section; valid are [twinit], [sessions] and [app NAME]" },
 	{ "the first of two is told", "[twinit]\nisolation\nlog_format = xml\n",
 	  ":2: is neither [section] nor key = value" },
 	{ "the first of two is told, the other way round",
@@ -191,9 +196,12 @@ static void test_a_nul_byte_is_refused(void **state)
 
 static void test_files_that_cannot_be_read(void **state)
 {
-	char endless[2 * CONFIG_PATH_SIZE];
+	char endless[2 * CONFIG_PATH_SIZE], below[sizeof(path) + 2];
 
 	(void)state;
+	snprintf(below, sizeof(below), "%s/x", path);
+	assert_int_equal(config_load(below, no_environment, &config, error, NULL), -ENOTDIR);
+	assert_non_null(strstr(error, "cannot open it: Not a directory"));
 	assert_int_equal(config_load("/nonexistent/x", no_environment, &config, error, NULL),
 	                 -ENOENT);
 	assert_string_equal(error, "/nonexistent/x: cannot open it: No such file or directory");
@@ -268,6 +276,25 @@ static void test_the_environment_comes_last(void **state)
 	assert_int_equal(config_load(path, environment, &config, error, NULL), 0);
 }
 
+/* Whatever its length, a variable that is none of ours is passed over. */
+static void test_names_of_every_length(void **state)
+{
+	(void)state;
+
+	write_file("", 0);
+	for (size_t length = 250; length < 260; length++) {
+		char variable[300] = "TWINIT_";
+		char *const environment[] = { variable, NULL };
+
+		memset(variable + strlen(variable), 'X', length - strlen(variable));
+		memcpy(variable + length, "=1", sizeof("=1"));
+		warnings[0] = '\0';
+		assert_int_equal(config_load(path, environment, &config, error, collect), 0);
+		if ((warnings[0] != '\0') != (length < 256))
+			fail_msg("%zu bytes: says \"%s\"", length, warnings);
+	}
+}
+
 static void test_a_bad_variable_is_an_error(void **state)
 {
 	char *const environment[] = { "TWINIT_ISOLATION=docker", NULL };
@@ -291,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_files_that_cannot_be_read),
 		cmocka_unit_test(test_no_file_is_the_defaults),
 		cmocka_unit_test(test_the_environment_comes_last),
+		cmocka_unit_test(test_names_of_every_length),
 		cmocka_unit_test(test_a_bad_variable_is_an_error),
 	};
 

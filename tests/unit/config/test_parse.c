@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,7 +165,8 @@ static const struct set_row {
 	  "release: 'current' is not absolute; begin with /" },
 	{ "a docroot", "app www", "docroot", "web/public", NULL },
 	{ "the release itself", "app www", "docroot", "", NULL },
-	{ "dots in a name", "app www", "docroot", "..a/b../.../c..", NULL },
+	{ "dots in a name", "app www", "docroot", "..a/b../.../c../.d/e.", NULL },
+	{ "a docroot that is hidden", "app www", "docroot", "./.x", NULL },
 	{ "an absolute docroot", "app www", "docroot", "/srv/app/current/public",
 	  "docroot: '/srv/app/current/public' is absolute; write it relative to the release" },
 	{ "a docroot elsewhere", "app www", "docroot", "..",
@@ -219,6 +221,10 @@ static const struct set_row {
 	{ "an empty key", "sessions", "", "x",
 	  "unknown key '' in [sessions]; valid are verify, fail_health, wait, every, "
 	  "service" },
+	{ "a key of [twinit]", "app www", "run_dir", "/x",
+	  "unknown key 'run_dir' in [app www]; it belongs in [twinit]" },
+	{ "a key of [sessions]", "app www", "wait", "1s",
+	  "unknown key 'wait' in [app www]; it belongs in [sessions]" },
 	{ "an endless key", "sessions", A1024, "x", "unknown key '" /* cut */ },
 	{ "blanks in a section", "app \t www", "replicas", "2", NULL },
 	{ "an unknown section", "redis", "replicas", "2",
@@ -254,6 +260,106 @@ static void test_each_key_takes_what_is_valid(void **state)
 		if (!cut && strcmp(why, row->refused) != 0)
 			fail_msg("%s: says \"%s\"", row->says, why);
 	}
+}
+
+static const struct {
+	const char *says;
+	const char *section, *key;
+	const char *meant; /* NULL: the valid ones are listed */
+} misspelt[] = {
+	{ "three more at the beginning", "app www", "xxxsurge", "surge" },
+	{ "four more", "app www", "xxxxsurge", NULL },
+	{ "three more at the end", "app www", "surgexxx", "surge" },
+	{ "four more there", "app www", "surgexxxx", NULL },
+	{ "three less at the beginning", "app www", "ge", "surge" },
+	{ "four less", "app www", "e", NULL },
+	{ "three less at the end", "app www", "su", "surge" },
+	{ "four less there", "app www", "s", NULL },
+	{ "three others at the beginning", "app www", "xxxge", "surge" },
+	{ "four others", "app www", "xxxxe", NULL },
+	{ "three others at the end", "app www", "suxxx", "surge" },
+	{ "four others there", "app www", "sxxxx", NULL },
+	{ "one less, one other, one more", "app www", "urxex", "surge" },
+	{ "two that changed places", "app www", "sugre", "surge" },
+	{ "the nearest of two", "app www", "replicase", "replicas" },
+	{ "the nearest of two, the later one", "app www", "replease", "release" },
+	{ "the longest name of an app", "app " A63, "replica", "replicas" },
+	{ "the first key of all", "twinit", "rundir", "run_dir" },
+	{ "the last one", "app www", "stop-timeout", "stop_timeout" },
+	{ "what is near in another section only", "twinit", "surgee", NULL },
+};
+
+static void test_a_misspelt_key_is_told_the_nearest(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(misspelt); i++) {
+		const char *section = misspelt[i].section, *key = misspelt[i].key;
+		struct config config;
+		char wanted[512];
+
+		config_init(&config);
+		assert_int_equal(config_set(&config, section, key, "1", why, sizeof(why)), -EINVAL);
+		if (misspelt[i].meant)
+			snprintf(wanted, sizeof(wanted),
+			         "unknown key '%s' in [%s]; did you mean '%s'?", key, section,
+			         misspelt[i].meant);
+		else
+			snprintf(wanted, sizeof(wanted), "unknown key '%s' in [%s]; valid are %s",
+			         key, section,
+			         strcmp(section, "twinit") == 0
+			                 ? "run_dir, isolation, secrets, log_format, on_event"
+			                 : "php_fpm, fpm_config, replicas, surge, workers, "
+			                   "release, docroot, read_only, publish, health, warm, "
+			                   "start_timeout, drain_timeout, linger, quiet, "
+			                   "stop_timeout");
+		if (strcmp(why, wanted) != 0)
+			fail_msg("%s: says \"%s\", not \"%s\"", misspelt[i].says, why, wanted);
+	}
+}
+
+/* In the order of its enum. */
+static const struct {
+	const char *section, *key;
+	size_t offset;
+	const char *words[5];
+} enums[] = {
+	{ "twinit",
+	  "isolation",
+	  offsetof(struct config, isolation),
+	  { "auto", "namespace", "path", "none" } },
+	{ "twinit", "log_format", offsetof(struct config, log_format), { "text", "json" } },
+	{ "sessions",
+	  "verify",
+	  offsetof(struct config, sessions.verify),
+	  { "auto", "required", "report", "off" } },
+	{ "sessions",
+	  "fail_health",
+	  offsetof(struct config, sessions.fail_health),
+	  { "boot", "always", "never" } },
+	{ "app www", "workers", offsetof(struct config, apps[0].workers), { "split", "full" } },
+};
+
+static void test_each_word_means_its_value(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(enums); i++)
+		for (unsigned word = 0; enums[i].words[word]; word++) {
+			struct config config;
+			unsigned before = UINT_MAX, after;
+
+			config_init(&config);
+			(void)config_app(&config, "www");
+			memcpy((char *)&config + enums[i].offset, &before, sizeof(before));
+			if (config_set(&config, enums[i].section, enums[i].key,
+			               enums[i].words[word], why, sizeof(why)) < 0)
+				fail_msg("%s", why);
+			memcpy(&after, (char *)&config + enums[i].offset, sizeof(after));
+			if (after != word)
+				fail_msg("%s = %s: got %u", enums[i].key, enums[i].words[word],
+				         after);
+		}
 }
 
 static void test_a_refused_value_changes_nothing(void **state)
@@ -422,6 +528,8 @@ static const struct {
 	{ "no key", "TWINIT_", "x", -ENOENT, NULL },
 	{ "only the section", "TWINIT_APP_", "x", -ENOENT, NULL },
 	{ "a long name", "TWINIT_" A1024, "x", -ENOENT, NULL },
+	{ "a name that only begins like a key", "TWINIT_ISOLATION________________________", "none",
+	  -ENOENT, NULL },
 };
 
 static void test_variables(void **state)
@@ -491,10 +599,14 @@ static const struct {
 	{ "sessions are asked without a pause",
 	  { { "sessions", "every", "0s" } },
 	  "[sessions]: every must be more than 0s" },
+	{ "hardly any time to start", { { "app www", "start_timeout", "1ms" } }, NULL },
+	{ "the longest name",
+	  { { "app " A63, "start_timeout", "0s" } },
+	  "[app " A63 "]: start_timeout must be more than 0s" },
 	{ "no quiet", { { "app www", "quiet", "0s" } }, NULL },
 	{ "linger", { { "app www", "linger", "60s" } }, NULL },
 	{ "linger without the old ones",
-	  { { "app www", "linger", "60s" }, { "app www", "surge", "0" } },
+	  { { "app www", "linger", "1ms" }, { "app www", "surge", "0" } },
 	  "[app www]: linger keeps the old replicas, but surge = 0 stops one first; "
 	  "leave one of the two out" },
 	{ "publish with a release",
@@ -503,6 +615,9 @@ static const struct {
 	{ "publish without one",
 	  { { "app www", "publish", "/p" } },
 	  "[app www]: publish needs release" },
+	{ "read-only with a release",
+	  { { "app www", "read_only", "yes" }, { "app www", "release", "/r" } },
+	  NULL },
 	{ "read-only without a release",
 	  { { "app www", "read_only", "yes" } },
 	  "[app www]: read_only needs release" },
@@ -566,6 +681,8 @@ int main(void)
 		cmocka_unit_test(test_defaults_are_those_of_the_manual),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_each_key_takes_what_is_valid),
+		cmocka_unit_test(test_a_misspelt_key_is_told_the_nearest),
+		cmocka_unit_test(test_each_word_means_its_value),
 		cmocka_unit_test(test_a_refused_value_changes_nothing),
 		cmocka_unit_test(test_values_go_where_they_belong),
 		cmocka_unit_test(test_names),

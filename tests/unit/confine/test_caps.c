@@ -1,3 +1,4 @@
+#include <linux/securebits.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
@@ -47,13 +48,13 @@ static void lower(cap_value_t cap)
 static void look_one_by_one(void *context)
 {
 	(void)context;
-	CHECK(caps_have_sys_admin() == has(CAP_EFFECTIVE, CAP_SYS_ADMIN));
-	CHECK(caps_have_kill() == has(CAP_EFFECTIVE, CAP_KILL));
+	CHECK(caps_have(CAP_SYS_ADMIN) == has(CAP_EFFECTIVE, CAP_SYS_ADMIN));
+	CHECK(caps_have(CAP_KILL) == has(CAP_EFFECTIVE, CAP_KILL));
 	lower(CAP_SYS_ADMIN);
-	CHECK(!caps_have_sys_admin());
-	CHECK(caps_have_kill());
+	CHECK(!caps_have(CAP_SYS_ADMIN));
+	CHECK(caps_have(CAP_KILL));
 	lower(CAP_KILL);
-	CHECK(!caps_have_kill());
+	CHECK(!caps_have(CAP_KILL));
 }
 
 static void test_what_we_have_is_what_is_effective(void **state)
@@ -69,10 +70,10 @@ static void empty_bounding(void *context)
 
 	(void)context;
 	CHECK(count_bounding() > 0);
-	CHECK(caps_empty_bounding() == 0);
+	CHECK(caps_bound(0) == 0);
 	CHECK(count_bounding() == 0);
 	CHECK(count(CAP_EFFECTIVE) == before);
-	CHECK(caps_empty_bounding() == 0);
+	CHECK(caps_bound(0) == 0);
 }
 
 static void test_the_bounding_set_is_emptied_to_the_last(void **state)
@@ -88,7 +89,7 @@ static void keep_bounding(void *context)
 
 	(void)context;
 	lower(CAP_SETPCAP);
-	CHECK(caps_empty_bounding() == 0);
+	CHECK(caps_bound(0) == 0);
 	CHECK(count_bounding() == before);
 }
 
@@ -111,15 +112,15 @@ static void drop_all(void *context)
 		cap_free(caps);
 		CHECK(cap_set_ambient(CAP_KILL, CAP_SET) == 0);
 	}
-	CHECK(caps_drop_all() == 0);
+	CHECK(caps_keep(0) == 0);
 	CHECK(count(CAP_EFFECTIVE) == 0);
 	CHECK(count(CAP_PERMITTED) == 0);
 	CHECK(count(CAP_INHERITABLE) == 0);
 	for (cap_value_t cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
 		CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 0);
-	CHECK(!caps_have_sys_admin());
-	CHECK(!caps_have_kill());
-	CHECK(caps_drop_all() == 0);
+	CHECK(!caps_have(CAP_SYS_ADMIN));
+	CHECK(!caps_have(CAP_KILL));
+	CHECK(caps_keep(0) == 0);
 }
 
 static void test_all_sets_are_dropped(void **state)
@@ -128,22 +129,56 @@ static void test_all_sets_are_dropped(void **state)
 	in_child(drop_all, NULL);
 }
 
-static void keep_over_setuid(void *context)
+static void keep_two(void *context)
 {
-	unsigned before = count(CAP_PERMITTED);
+	const uint64_t two = CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SETUID);
 
 	(void)context;
-	CHECK(caps_keep_over_setuid() == 0);
+	CHECK(caps_bound(two) == 0);
+	CHECK(count_bounding() == 2);
+	CHECK(caps_keep(two) == 0);
+	CHECK(caps_effective() == two);
+	CHECK(count(CAP_PERMITTED) == 2);
+	CHECK(count(CAP_INHERITABLE) == 0);
+	/* What is gone does not come back. */
+	CHECK(caps_keep(two | CAP_BIT(CAP_CHOWN)) == 0);
+	CHECK(caps_effective() == two);
 	CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
-	CHECK(count(CAP_PERMITTED) == before);
-	CHECK(count(CAP_EFFECTIVE) == 0);
+	CHECK(caps_effective() == 0);
 }
 
-static void test_capabilities_can_be_kept_over_a_change_of_user(void **state)
+static void test_some_can_be_kept_until_the_user_changes(void **state)
 {
 	(void)state;
 	only_as_root();
-	in_child(keep_over_setuid, NULL);
+	in_child(keep_two, NULL);
+}
+
+static void lock(void *context)
+{
+	const bool root_counts = *(bool *)context;
+
+	CHECK(caps_lock(root_counts) == 0);
+	CHECK(prctl(PR_SET_KEEPCAPS, 1) < 0);
+	CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0) < 0);
+	CHECK(((prctl(PR_GET_SECUREBITS) & SECBIT_NOROOT) == 0) == root_counts);
+	/* A second time changes nothing, and undoing it is refused. */
+	CHECK(caps_lock(root_counts) == 0);
+	CHECK(prctl(PR_SET_SECUREBITS, 0) < 0);
+	CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
+	CHECK(count(CAP_PERMITTED) == 0);
+	CHECK(caps_lock(root_counts) == 0);
+}
+
+static void test_what_is_locked_stays_locked(void **state)
+{
+	bool root_counts = false;
+
+	(void)state;
+	only_as_root();
+	in_child(lock, &root_counts);
+	root_counts = true;
+	in_child(lock, &root_counts);
 }
 
 static void no_new_privileges(void *context)
@@ -167,7 +202,8 @@ int main(void)
 		TEST(test_the_bounding_set_is_emptied_to_the_last),
 		TEST(test_without_cap_setpcap_the_bounding_set_stays),
 		TEST(test_all_sets_are_dropped),
-		TEST(test_capabilities_can_be_kept_over_a_change_of_user),
+		TEST(test_some_can_be_kept_until_the_user_changes),
+		TEST(test_what_is_locked_stays_locked),
 		TEST(test_no_new_privileges_is_for_good),
 	};
 

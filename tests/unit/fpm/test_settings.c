@@ -53,6 +53,9 @@ static void test_a_whole_config(void **state)
 	(void)state;
 	assert_int_equal(read_settings("[global]\n"
 	                               "error_log = /dev/null\n"
+	                               "process.priority = -3\n"
+	                               "rlimit_files = 2000\n"
+	                               "rlimit_core = 0\n"
 	                               "[www]\n"
 	                               "user = www-data\n"
 	                               "group = 33\n"
@@ -68,6 +71,9 @@ static void test_a_whole_config(void **state)
 	                               "pm.max_spare_servers = 6\n"
 	                               "pm.status_path = /status\n"
 	                               "chroot = /var/www\n"
+	                               "process.priority = 5\n"
+	                               "rlimit_files = 3000\n"
+	                               "rlimit_core = -1\n"
 	                               "[second]\n"
 	                               "listen = [::]:9001\n"
 	                               "listen.backlog = undefined\n"
@@ -79,6 +85,8 @@ static void test_a_whole_config(void **state)
 	                               true),
 	                 0);
 	assert_int_equal(settings.pool_count, 2);
+	assert_int_equal(settings.rlimit_files, 3000);
+	assert_true(settings.rlimit_core == UINT64_MAX);
 
 	const struct fpm_pool *pool = &settings.pools[0];
 	assert_string_equal(pool->name, "www");
@@ -96,6 +104,8 @@ static void test_a_whole_config(void **state)
 	assert_int_equal(pool->max_spare_servers, 6);
 	assert_string_equal(pool->status_path, "/status");
 	assert_true(pool->chrooted);
+	assert_true(pool->has_priority);
+	assert_int_equal(pool->priority, 5);
 
 	pool = &settings.pools[1];
 	assert_string_equal(pool->name, "second");
@@ -106,6 +116,8 @@ static void test_a_whole_config(void **state)
 	assert_int_equal(pool->start_servers, 0);
 	assert_string_equal(pool->status_path, "/");
 	assert_false(pool->chrooted);
+	assert_true(pool->has_priority);
+	assert_int_equal(pool->priority, -3);
 }
 
 static const struct {

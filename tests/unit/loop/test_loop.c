@@ -479,15 +479,15 @@ static void on_signal(int number)
 static void test_a_signal_is_no_error(void **state)
 {
 	struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { { 0, 0 }, { 0, 0 } };
-	struct sigaction before, now = { .sa_handler = on_signal };
+	/* It stays: where signals are delivered late, as under valgrind, one may still come. */
+	const struct sigaction handler = { .sa_handler = on_signal };
 
 	(void)state;
 	begin();
-	assert_int_equal(sigaction(SIGALRM, &now, &before), 0);
+	assert_int_equal(sigaction(SIGALRM, &handler, NULL), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
 	int r = loop_turn(&loop); /* nothing but the signal ends it */
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
 	assert_int_equal(r, 0);
 	loop_done(&loop);
 }

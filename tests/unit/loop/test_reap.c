@@ -104,7 +104,7 @@ static const struct {
 	{ "SIGTERM",                   0,   SIGTERM, 143 },
 	{ "SIGKILL",                   0,   SIGKILL, 137 },
 	{ "a signal that dumps core",  0,   SIGSEGV, 139 },
-	{ "a signal without a name",   0,   64,      192 },
+	{ "a signal without a name",   0,   63,      191 },
 };
 /* clang-format on */
 

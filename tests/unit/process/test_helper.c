@@ -401,8 +401,8 @@ static void show_possessions(const void *query, int answer_fd)
 		.uid = geteuid(),
 		.gid = getegid(),
 		.groups = getgroups(0, NULL),
-		.sys_admin = caps_have_sys_admin(),
-		.kill = caps_have_kill(),
+		.sys_admin = caps_have(CAP_SYS_ADMIN),
+		.kill = caps_have(CAP_KILL),
 		.no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
 		.leads_group = getpgrp() == getpid(),
 		.only_kept_fds = true,
@@ -472,8 +472,8 @@ static void test_it_has_no_more_power_than_its_kind_needs(void **state)
 
 		if (p.uid != powers[i].uid || p.gid != (powers[i].own_group ? getegid() : NOBODY))
 			fail_msg("%s: got user %u, group %u", powers[i].says, p.uid, p.gid);
-		if (p.sys_admin != (powers[i].powerful && caps_have_sys_admin()) ||
-		    p.kill != (powers[i].powerful && caps_have_kill()) ||
+		if (p.sys_admin != (powers[i].powerful && caps_have(CAP_SYS_ADMIN)) ||
+		    p.kill != (powers[i].powerful && caps_have(CAP_KILL)) ||
 		    p.no_new_privileges == powers[i].powerful)
 			fail_msg("%s: wrong capabilities", powers[i].says);
 		if (powers[i].uid == NOBODY && p.groups != 0)

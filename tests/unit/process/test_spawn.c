@@ -424,6 +424,13 @@ static void no_such_user(struct run *run)
 	CHECK(syscall(SYS_capset, &header, data) == 0);
 }
 
+static void no_right_to_priority(struct run *run)
+{
+	become_nobody();
+	run->spawn.identity = identity_current();
+	run->spawn.rlimits = (struct rlimits){ .has_priority = true, .priority = -5 };
+}
+
 static void bad_descriptor(struct run *run)
 {
 	run->spawn.fd_count = 2;
@@ -464,6 +471,7 @@ static const struct failing {
 	{ "groups of another",             no_right_to_groups,   STAGE_GROUPS,       EPERM   },
 	{ "no right to mount",             no_right_to_mount,    STAGE_NAMESPACE,    EPERM   },
 	{ "a site that is not there",      no_such_site,         STAGE_PRIVATE_TREE, ENOENT  },
+	{ "no right to a priority",        no_right_to_priority, STAGE_LIMITS,       EACCES  },
 	{ "no right to become the user",   no_such_user,         STAGE_USER,         EPERM   },
 	{ "a descriptor that is not open", bad_descriptor,       STAGE_DESCRIPTORS,  EBADF   },
 	{ "a stderr that is not open",     bad_stderr,           STAGE_DESCRIPTORS,  EBADF   },

@@ -170,6 +170,31 @@ static void test_all_pools_of_all_masters_count(void **state)
 	fake_end(third);
 }
 
+static void test_workers_of_a_rescue_master_are_counted_apart(void **state)
+{
+	static const struct fake_answer rescue[] = { BUSY, BUSY, BUSY, IDLE, END },
+					retired[] = { PAGE(PROCESS(5, "Running")), IDLE, END };
+	struct drain drain = { .query.sockets[0].rescue = true };
+	pid_t first = fpm(1, rescue), second = fpm(2, retired);
+
+	(void)state;
+	begin(&drain, 2);
+	struct drain_answer answer = answer_of(&drain);
+	assert_int_equal(answer.busy, 2);
+	assert_int_equal(answer.busy_rescue, 1);
+	assert_int_equal(answer.busy_pid, 5);
+	answer = answer_of(&drain);
+	assert_int_equal(answer.busy, 1);
+	assert_int_equal(answer.busy_rescue, 1);
+	assert_int_equal(answer.busy_pid, 8);
+	answer = answer_of(&drain);
+	assert_int_equal(answer.busy_rescue, 0);
+	assert_true(answer_of(&drain).idle);
+	end_well(&drain);
+	fake_end(first);
+	fake_end(second);
+}
+
 /* Its exit is the supervisor's to see. */
 static void test_a_master_that_has_gone_is_not_waited_for(void **state)
 {
@@ -305,6 +330,7 @@ int main(void)
 		DRAIN_TEST(test_each_change_is_said),
 		DRAIN_TEST(test_one_idle_look_is_not_enough),
 		DRAIN_TEST(test_all_pools_of_all_masters_count),
+		DRAIN_TEST(test_workers_of_a_rescue_master_are_counted_apart),
 		DRAIN_TEST(test_a_master_that_has_gone_is_not_waited_for),
 		DRAIN_TEST(test_a_page_that_cannot_be_read_is_not_idle),
 		DRAIN_TEST(test_a_connection_that_waits_on_the_lane_is_waited_for),

@@ -87,6 +87,29 @@ static void root(void)
 	answer.identity.uid = 0;
 }
 
+static void root_for_several_users(void)
+{
+	answer.identity.uid = 0;
+	answer.caps = PRIVILEGES_LEAST;
+}
+
+static void root_for_chroot(void)
+{
+	answer.identity.uid = 0;
+	answer.caps = PRIVILEGES_MOST;
+}
+
+static void root_that_mounts(void)
+{
+	answer.identity.uid = 0;
+	answer.caps = PRIVILEGES_LEAST | CAP_BIT(CAP_SYS_ADMIN);
+}
+
+static void user_that_kills(void)
+{
+	answer.caps = CAP_BIT(CAP_KILL);
+}
+
 static void no_user(void)
 {
 	answer.identity.uid = (uid_t)-1;
@@ -124,6 +147,10 @@ static const struct {
 	{ "one group more",                too_many_groups,        false },
 	{ "very many groups",              groups_beyond_counting, false },
 	{ "PHP as root",                   root,                   false },
+	{ "a master of several users",     root_for_several_users, true  },
+	{ "a master with chroot",          root_for_chroot,        true  },
+	{ "a master that mounts",          root_that_mounts,       false },
+	{ "a user with a capability",      user_that_kills,        false },
 	{ "a user that stays who it was",  no_user,                false },
 	{ "no replica",                    no_replica,             false },
 	{ "as many replicas as may be",    most_replicas,          true  },
@@ -188,7 +215,8 @@ static void test_texts_are_ended(void **state)
 	answer.ok = true;
 	answer.app.replicas = answer.app.surge = 1;
 	answer.settings.pool_count = POOLS_MAX;
-	answer.identity.group_count = 0;
+	answer.identity = (struct identity){ .uid = 33 };
+	answer.caps = 0;
 	assert_true(settings_answer_check(&answer, sizeof(answer)));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (strnlen(texts[i].text, texts[i].size) == texts[i].size) {

@@ -22,9 +22,10 @@ struct scene {
 };
 
 static const char *const order_names[] = {
-	[ORDER_NONE] = "none", [ORDER_PREFLIGHT] = "preflight", [ORDER_CLEAR] = "clear",
-	[ORDER_ROOM] = "room", [ORDER_BUILD] = "build",         [ORDER_CUTOVER] = "cutover",
-	[ORDER_FILL] = "fill", [ORDER_ABANDON] = "abandon",     [ORDER_FINISH] = "finish",
+	[ORDER_NONE] = "none",       [ORDER_PREFLIGHT] = "preflight", [ORDER_CLEAR] = "clear",
+	[ORDER_ROOM] = "room",       [ORDER_BUILD] = "build",         [ORDER_PROVE] = "prove",
+	[ORDER_CUTOVER] = "cutover", [ORDER_FILL] = "fill",           [ORDER_ABANDON] = "abandon",
+	[ORDER_FINISH] = "finish",
 };
 
 static struct scene scene_of(unsigned replicas, unsigned surge)
@@ -35,6 +36,7 @@ static struct scene scene_of(unsigned replicas, unsigned surge)
 			.surge = surge,
 			.preflight = ANSWER_YES,
 			.lane_empty = ANSWER_YES,
+			.proof = ANSWER_YES,
 		},
 		.least = replicas,
 	};
@@ -118,6 +120,7 @@ static void obey(struct scene *s, struct order order)
 	case ORDER_NONE:
 	case ORDER_PREFLIGHT:
 	case ORDER_CLEAR:
+	case ORDER_PROVE:
 	case ORDER_FINISH:
 		break;
 	}
@@ -167,6 +170,7 @@ static struct scene in_drain(void)
 	struct scene s = in_build();
 
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_PROVE);
 	expect(&s, ORDER_CUTOVER);
 	return s;
 }
@@ -220,6 +224,7 @@ static void test_a_roll_as_in_the_picture(void **state)
 	move(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY, 1);
 	expect_patience(&s);
 	move(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY, 1);
+	expect(&s, ORDER_PROVE);
 	expect(&s, ORDER_CUTOVER);
 	expect_patience(&s);
 	move(&s, GROUP_OLD, MASTER_DRAINING, MASTER_QUITTING, 2);
@@ -493,6 +498,52 @@ static void test_a_failure_does_not_spoil_the_next_roll(void **state)
 	assert_int_equal(run(&s), ROLL_DONE);
 }
 
+/* --- the proof --- */
+
+static struct scene in_proof(void)
+{
+	struct scene s = in_build();
+
+	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	s.view.proof = ANSWER_PENDING;
+	expect(&s, ORDER_PROVE);
+	expect_patience(&s);
+	return s;
+}
+
+static void test_candidates_get_no_visitor_before_they_are_proven(void **state)
+{
+	struct scene s = in_proof();
+
+	(void)state;
+	s.view.proof = ANSWER_YES;
+	expect(&s, ORDER_CUTOVER);
+}
+
+static void test_candidates_that_are_disproved_are_abandoned(void **state)
+{
+	struct scene s = in_proof();
+
+	(void)state;
+	s.view.proof = ANSWER_NO;
+	expect(&s, ORDER_ABANDON);
+	move_all(&s, GROUP_CANDIDATE, MASTER_QUITTING, MASTER_GONE);
+	expect(&s, ORDER_FILL);
+	expect_end(&s, ROLL_FAILED);
+	assert_int_equal(s.orders[ORDER_CUTOVER], 0);
+	assert_int_equal(s.least, 2);
+}
+
+static void test_a_candidate_that_dies_meanwhile_ends_the_proof(void **state)
+{
+	struct scene s = in_proof();
+
+	(void)state;
+	move(&s, GROUP_CANDIDATE, MASTER_READY, MASTER_BACKOFF, 1);
+	s.view.proof = ANSWER_YES;
+	expect(&s, ORDER_ABANDON);
+}
+
 /* --- the cutover --- */
 
 static void test_a_cutover_that_fails_abandons_the_candidates(void **state)
@@ -501,6 +552,7 @@ static void test_a_cutover_that_fails_abandons_the_candidates(void **state)
 
 	(void)state;
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_PROVE);
 	assert_int_equal(rollout_next(&s.rollout, &s.view).kind, ORDER_CUTOVER);
 	rollout_cutover_failed(&s.rollout);
 	expect(&s, ORDER_ABANDON);
@@ -564,6 +616,7 @@ static void test_a_long_drain_does_not_keep_the_next_roll_waiting(void **state)
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
 	/* The old ones of both are waited for. */
 	assert_int_equal(count(&s, GROUP_OLD), 2);
+	expect(&s, ORDER_PROVE);
 	assert_int_equal(rollout_next(&s.rollout, &s.view).kind, ORDER_CUTOVER);
 	expect_patience(&s);
 	move_all(&s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
@@ -590,6 +643,7 @@ static void test_a_long_drain_is_waited_for_when_replicas_are_to_come(void **sta
 	expect(&s, ORDER_CLEAR);
 	expect(&s, ORDER_BUILD);
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_PROVE);
 	expect(&s, ORDER_CUTOVER);
 	rollout_request(&s.rollout);
 	s.view.drain_long = true;
@@ -606,6 +660,7 @@ static void test_what_the_surge_left_out_is_started_and_waited_for(void **state)
 	expect(&s, ORDER_CLEAR);
 	assert_int_equal(expect(&s, ORDER_BUILD).count, 1);
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_PROVE);
 	expect(&s, ORDER_CUTOVER);
 	move_all(&s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
 	expect(&s, ORDER_FILL);
@@ -637,6 +692,7 @@ static void test_a_crash_of_an_active_one_does_not_stop_the_build(void **state)
 	move(&s, GROUP_ACTIVE, MASTER_READY, MASTER_BACKOFF, 2);
 	expect_patience(&s);
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_PROVE);
 	expect(&s, ORDER_CUTOVER);
 }
 
@@ -725,8 +781,8 @@ static void test_cancelled_it_gives_no_further_order(void **state)
 
 static void test_words(void **state)
 {
-	static const char *const phases[] = { "idle",  "preflight", "lane", "room",
-		                              "build", "drain",     "fill", "abandon" };
+	static const char *const phases[] = { "idle",  "preflight", "lane", "room",   "build",
+		                              "prove", "drain",     "fill", "abandon" };
 	static const char *const outcomes[] = { "none", "done", "refused", "failed" };
 
 	(void)state;
@@ -767,6 +823,9 @@ int main(void)
 		cmocka_unit_test(
 			test_failed_candidates_are_waited_for_and_the_active_ones_untouched),
 		cmocka_unit_test(test_a_failure_does_not_spoil_the_next_roll),
+		cmocka_unit_test(test_candidates_get_no_visitor_before_they_are_proven),
+		cmocka_unit_test(test_candidates_that_are_disproved_are_abandoned),
+		cmocka_unit_test(test_a_candidate_that_dies_meanwhile_ends_the_proof),
 		cmocka_unit_test(test_a_cutover_that_fails_abandons_the_candidates),
 		cmocka_unit_test(test_a_build_that_cannot_begin_fails),
 		cmocka_unit_test(test_the_drain_lasts_until_the_last_old_master_is_gone),

@@ -164,6 +164,7 @@ static void confine_and_look(void *context)
 		CHECK(now.no_new_privileges);
 		CHECK(now.filters == before.filters + i);
 	}
+	seccomp_release(filter);
 }
 
 static void test_a_childs_confinement_is_seen(void **state)

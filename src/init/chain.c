@@ -1,0 +1,208 @@
+#include "init/chain.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "init/launch.h"
+#include "init/master.h"
+#include "init/report.h"
+#include "init/sessions.h"
+#include "session/script.h"
+#include "util/cleanup.h"
+#include "util/fs.h"
+
+#define SCRIPT_NAME "sessions.php"
+
+enum {
+	CHAIN_MS = 10000,
+	HELPER_SLACK_MS = 1000,
+	AGAIN_MS = 250,
+};
+
+int chain_prepare(struct supervisor *supervisor)
+{
+	int dir_fd = supervisor->run.pin_fd;
+	int r = write_file_at(dir_fd, SCRIPT_NAME, script_php);
+
+	/* Readable for PHP whatever our umask is. */
+	if (r >= 0 && fchmodat(dir_fd, SCRIPT_NAME, 0644, 0) < 0)
+		r = -errno;
+	return r;
+}
+
+static void conclude(struct app *app, enum chain_state state, const char *why)
+{
+	app->proof = ANSWER_YES;
+	if (state != CHAIN_FAILED)
+		return;
+	if (app->supervisor->config->sessions.verify == VERIFY_REPORT) {
+		report_text(app, NEWS_SESSIONS_DOUBT, "%s", why);
+		return;
+	}
+	struct text text = TEXT(app->why);
+	text_add(&text, "sessions: %s", why);
+	app->proof = ANSWER_NO;
+}
+
+static void on_answer(struct helper *helper, const void *data, size_t size)
+{
+	struct app *app = container_of(helper, struct app, chain);
+	struct chain_answer answer;
+
+	if (size != sizeof(answer))
+		return;
+	memcpy(&answer, data, sizeof(answer));
+	answer.why[sizeof(answer.why) - 1] = '\0';
+	answer.warning[sizeof(answer.warning) - 1] = '\0';
+	helper_stop(helper);
+	if (answer.warning[0] != '\0')
+		report_text(app, NEWS_SESSIONS_DOUBT, "%s", answer.warning);
+	conclude(app, answer.state, answer.why);
+}
+
+static void on_end(struct helper *helper)
+{
+	conclude(container_of(helper, struct app, chain), CHAIN_FAILED,
+	         helper->late ? "no replica passed a session on in time"
+	                      : "the helper that asks for a session died");
+}
+
+/* The pool of @generation that has the name of @pool in @other; POOLS_MAX: none. */
+static unsigned same_pool(const struct generation *generation, const struct generation *other,
+                          unsigned pool)
+{
+	const struct fpm_settings *settings = &generation->fpm.settings;
+
+	for (unsigned i = 0; i < settings->pool_count; i++)
+		if (strcmp(settings->pools[i].name, other->fpm.settings.pools[pool].name) == 0)
+			return i;
+	return POOLS_MAX;
+}
+
+static void name_replica(const struct master *master, const struct generation *generation,
+                         struct chain_replica *replica)
+{
+	replica->number = master->number;
+	for (unsigned pool = 0; pool < generation->fpm.settings.pool_count; pool++) {
+		unsigned its = same_pool(master->generation, generation, pool);
+
+		if (its < POOLS_MAX)
+			launch_private_name(master, its, 'p', replica->probes[pool]);
+	}
+}
+
+static const struct master *first_ready(struct app *app, enum group group)
+{
+	for (unsigned number = 1; number <= REPLICAS_MAX; number++) {
+		const struct master *master = master_find(app, group, number);
+
+		if (master && master->state == MASTER_READY)
+			return master;
+	}
+	return NULL;
+}
+
+/* A pool that has got a new name has no old session. */
+static bool knows_all_pools(const struct master *master, const struct generation *generation)
+{
+	for (unsigned pool = 0; pool < generation->fpm.settings.pool_count; pool++)
+		if (same_pool(master->generation, generation, pool) == POOLS_MAX)
+			return false;
+	return true;
+}
+
+/* False when nobody is there to ask. */
+static bool name_replicas(struct app *app, enum group readers, const struct generation *generation,
+                          struct chain_query *query)
+{
+	const struct master *writer = first_ready(app, GROUP_ACTIVE);
+
+	if (!writer || !knows_all_pools(writer, generation))
+		writer = first_ready(app, readers);
+	if (!writer)
+		return false;
+	name_replica(writer, generation, &query->writer);
+	for (unsigned number = 1; number <= REPLICAS_MAX; number++) {
+		const struct master *reader = master_find(app, readers, number);
+
+		if (reader && reader != writer && reader->state == MASTER_READY)
+			name_replica(reader, generation, &query->readers[query->reader_count++]);
+	}
+	if (query->reader_count == 0)
+		query->readers[query->reader_count++] = query->writer;
+	return true;
+}
+
+static int start(struct app *app, const struct generation *generation,
+                 const struct chain_query *query)
+{
+	struct supervisor *s = app->supervisor;
+	struct question question = {
+		.run = chain_run,
+		.query = query,
+		.power = POWER_PRIVATE,
+		.keep = { s->run.private_fd, generation->sources },
+		.keep_count = 2,
+		.timeout_ms = CHAIN_MS + HELPER_SLACK_MS,
+	};
+
+	return helper_start(&app->chain, &s->loop, &s->inheritance, &question);
+}
+
+void chain_ask(struct app *app, enum group readers)
+{
+	static struct chain_query query; /* 6 KB: not on the stack */
+	const struct generation *generation =
+		readers == GROUP_CANDIDATE ? app->candidate : app->active;
+	char script[CONFIG_PATH_SIZE + sizeof("/pin/" SCRIPT_NAME)];
+	struct text text = TEXT(script);
+
+	app->proof = ANSWER_PENDING;
+	if (!sessions_wanted(app)) {
+		app->proof = ANSWER_YES;
+		return;
+	}
+	text_add(&text, "%s/pin/" SCRIPT_NAME, app->supervisor->run.path);
+	query = (struct chain_query){
+		.private_fd = app->supervisor->run.private_fd,
+		.sources_fd = generation->sources,
+		.script = script,
+		.pool_count = generation->fpm.settings.pool_count,
+		.timeout_ms = CHAIN_MS,
+	};
+	for (unsigned pool = 0; pool < query.pool_count; pool++)
+		query.chrooted[pool] = generation->fpm.settings.pools[pool].chrooted;
+	if (!name_replicas(app, readers, generation, &query)) {
+		conclude(app, CHAIN_FAILED, "no replica is ready to be asked");
+		return;
+	}
+	int r = start(app, generation, &query);
+	if (r < 0)
+		conclude(app, CHAIN_FAILED, strerror(-r));
+}
+
+void chain_stop(struct app *app)
+{
+	deadline_disarm(&app->supervisor->loop, &app->chain_again);
+	helper_stop(&app->chain);
+}
+
+static void on_again(struct deadline *deadline)
+{
+	chain_ask(container_of(deadline, struct app, chain_again), GROUP_ACTIVE);
+}
+
+void chain_ask_again(struct app *app)
+{
+	app->proof = ANSWER_PENDING;
+	deadline_arm(&app->supervisor->loop, &app->chain_again, AGAIN_MS);
+}
+
+void chain_init(struct app *app)
+{
+	app->chain_again.on_due = on_again;
+	app->chain.source.fd = FD_NONE;
+	app->chain.on_answer = on_answer;
+	app->chain.on_end = on_end;
+}

@@ -1,0 +1,92 @@
+"""The proof through PHP: a session that one replica wrote is read by the others, before anybody visits them."""
+
+import os
+import socket
+
+import pytest
+
+from clients import Crowd, post, release_of_check
+from support import QUICK_STOP, VARIANTS, errors_of, start_and_wait_for_end
+from stack import StackError
+
+
+def change_save_path(site, value):
+    """What the pools' PHP is told from the next start of a master on."""
+    path = site.task.fpm_config / "pool.d" / "zzz-sessions.conf"
+    path.write_text('[www]\nphp_admin_value[session.save_path] = "%s"\n' % value)
+    os.chmod(path, 0o644)
+
+
+def store(site, options=""):
+    """The save path of the site's Redis."""
+    return "tcp://127.0.0.1:%d?timeout=2&read_timeout=2%s" % (site.redis_port, options)
+
+
+def test_a_release_that_would_lose_the_sessions_gets_no_visitor(make_site):
+    site = make_site(env=QUICK_STOP)
+    masters = site.task.masters()
+    change_save_path(site, store(site, "&prefix=ELSEWHERE:"))
+    with Crowd(4, lambda: release_of_check(post(site.port, "/check.php"))) as crowd:
+        crowd.wait_answers(20)
+        site.current(2)
+        with pytest.raises(StackError, match="replica 1 does not find the session that replica 1 wrote"):
+            site.task.restart()
+        crowd.wait_answers(20)
+    assert {record.answer for record in crowd.records} == {1} and not crowd.failures()
+    assert site.task.masters() == masters
+    assert "does not find the session" in site.app()["last_roll_why"]
+    assert site.task.twinit("health").returncode == 0
+
+    change_save_path(site, store(site))
+    site.roll_to(2)
+    assert site.app()["release"] == "2"
+
+
+# PHP fills the name in when it starts, so each replica has another prefix.
+APART = {"session.save_path": '"tcp://127.0.0.1:${REDIS_PORT}?timeout=2&read_timeout=2&prefix=${TWINIT_REPLICA}:"'}
+
+
+def test_replicas_that_do_not_share_sessions_never_become_healthy(cold_site):
+    site = cold_site(env={"TWINIT_SESSIONS_WAIT": "1s", **QUICK_STOP}, ini=APART)
+    assert start_and_wait_for_end(site) == 69
+    assert any("replica 2 does not find the session that replica 1 wrote" in line for line in errors_of(site.task)), \
+        errors_of(site.task)
+
+
+def test_report_says_so_and_goes_on(make_site):
+    site = make_site(env={"TWINIT_SESSIONS_VERIFY": "report", **QUICK_STOP}, ini=APART)
+    assert site.lines("replica 2 does not find the session that replica 1 wrote")
+    site.roll_to(2)
+    assert site.app()["release"] == "2"
+
+
+@pytest.mark.parametrize("replicas", ["1", "3"])
+def test_every_number_of_replicas_is_proven(make_site, replicas):
+    site = make_site(env={"TWINIT_APP_REPLICAS": replicas, **QUICK_STOP})
+    site.roll_to(2)
+    assert site.app()["release"] == "2"
+    assert not site.lines("warning")
+
+
+@pytest.mark.parametrize("variant", ["namespace", "path"])
+def test_settings_that_stand_in_the_way_do_not(make_site, tmp_path, variant):
+    prepend = tmp_path / "prepend.php"
+    prepend.write_text("<?php if (strpos($_SERVER['SCRIPT_NAME'] ?? '', 'sessions.php') !== false) exit('gone');")
+    for folder in (tmp_path, *tmp_path.parents):
+        if str(folder).startswith("/tmp/"):
+            os.chmod(folder, 0o755)
+    ini = {"open_basedir": "/srv/app:%s" % tmp_path, "auto_prepend_file": prepend, "session.auto_start": "1",
+           "session.use_strict_mode": "1", "variables_order": "S", "session.sid_bits_per_character": "6"}
+    site = make_site(ini=ini, **VARIANTS[variant])
+    site.roll_to(2)
+    assert site.app()["release"] == "2"
+    assert not site.lines("could be passed")
+
+
+def test_nothing_is_left_in_the_store(make_site):
+    site = make_site(env=QUICK_STOP)
+    site.roll_to(2)
+    with socket.create_connection(("127.0.0.1", site.redis_port)) as client:
+        client.sendall(b"KEYS *[0-9a-v]\r\n")
+        keys = client.recv(65536).split(b"\r\n")[2::2]
+    assert not [key for key in keys if b"twinit" not in key], keys
