@@ -76,15 +76,15 @@ static const struct findings *findings_of(const struct wire_sessions *s)
 	return &findings;
 }
 
-static void print_members(const struct wire_sessions *s)
+static void print_others(const struct wire_sessions *s)
 {
 	const struct findings *findings = findings_of(s);
 
 	for (uint32_t i = 0; i < findings->member_count; i++) {
 		const struct member *m = &findings->members[i];
 
-		printf("  shared with %s (%s)%s\n", m->hostname, m->addresses,
-		       m->self ? ", this task" : "");
+		if (!m->self)
+			printf("  sessions: shared with %s (%s)\n", m->hostname, m->addresses);
 	}
 }
 
@@ -103,7 +103,7 @@ static void print_sessions(const struct wire_sessions *s)
 	if (s->warning[0] != '\0')
 		printf("  sessions: warning: %s\n", s->warning);
 	if (s->members > 1)
-		print_members(s);
+		print_others(s);
 }
 
 static void on_text(const struct wire_reply *reply, void *context)

@@ -51,47 +51,48 @@ const char *finding_result_name(uint32_t result)
 	return result < FINDING_RESULT_COUNT ? result_names[result] : "?";
 }
 
-static bool is_noted(const struct findings *findings, const struct finding *new)
+static bool is_noted(const struct findings *findings, const struct finding *fresh)
 {
 	for (uint32_t i = 0; i < findings->count; i++) {
 		const struct finding *old = &findings->list[i];
 
-		if (old->id == new->id &&
-		    old->result == new->result &&strcmp(old->subject, new->subject) == 0)
+		if (old->id == fresh->id && old->result == fresh->result &&
+		    strcmp(old->subject, fresh->subject) == 0 &&
+		    strcmp(old->seen, fresh->seen) == 0)
 			return true;
 	}
 	return false;
 }
 
-static void keep(struct findings *findings, const struct finding *new)
+static void keep(struct findings *findings, const struct finding *fresh)
 {
 	struct finding *last = &findings->list[FINDINGS_MAX - 1];
 
 	if (findings->count < FINDINGS_MAX) {
-		findings->list[findings->count++] = *new;
+		findings->list[findings->count++] = *fresh;
 		return;
 	}
 	findings->left_off++;
-	if (new->result > last->result)
-		*last = *new;
+	if (fresh->result > last->result)
+		*last = *fresh;
 }
 
 void findings_note(struct findings *findings, enum finding_id id, enum finding_result result,
                    const char *subject, const char *fix, const char *format, ...)
 {
-	struct finding new = { .id = id, .result = result };
-	struct text seen = TEXT(new.seen);
+	struct finding fresh = { .id = id, .result = result };
+	struct text seen = TEXT(fresh.seen);
 	va_list args;
 
 	if (!findings)
 		return;
-	text_copy_cut(new.subject, sizeof(new.subject), subject);
-	text_copy_cut(new.fix, sizeof(new.fix), fix ? fix : "");
+	text_copy_cut(fresh.subject, sizeof(fresh.subject), subject);
+	text_copy_cut(fresh.fix, sizeof(fresh.fix), fix ? fix : "");
 	va_start(args, format);
 	text_vadd(&seen, format, args);
 	va_end(args);
-	if (!is_noted(findings, &new))
-		keep(findings, &new);
+	if (!is_noted(findings, &fresh))
+		keep(findings, &fresh);
 }
 
 void findings_note_sentence(struct findings *findings, enum finding_id id,

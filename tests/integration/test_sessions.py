@@ -184,7 +184,8 @@ def test_both_tasks_say_which_store_they_use(make_site):
     for task in site.tasks:
         done = task.twinit("sessions")
         assert done.returncode == 0
-        assert "www: ok: 127.0.0.1:%d" % site.redis_port in done.stdout
+        assert "www: ok: write: 127.0.0.1:%d: " % site.redis_port in done.stdout
+        assert ": failed: " not in done.stdout and ": warning: " not in done.stdout, done.stdout
 
 
 def test_two_stores_would_have_been_noticed_by_the_counter(make_site):
