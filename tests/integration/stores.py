@@ -75,7 +75,7 @@ def configured(*options):
 
 
 @contextlib.contextmanager
-def stopped(port, folder):  # pylint: disable=unused-argument
+def stopped(_port, _folder):
     """Nobody is there."""
     yield
 
@@ -197,7 +197,7 @@ def cluster_without_slots(port, folder):
 def served(talk):
     """A fault that is a server of ours: talk(connection) for each one, in a thread of its own."""
     @contextlib.contextmanager
-    def fault(port, folder):  # pylint: disable=unused-argument
+    def fault(port, _folder):
         server = socket.create_server((HOST, port))
         over = threading.Event()
 

@@ -56,7 +56,7 @@ def test_two_tasks_on_one_store_see_each_other(two_tasks):
         assert code == 0, found(said, "failed")
         assert found(said, "ok", "tasks") and not found(said, "warning", "tasks"), said
         assert not found(said, "warning", "hostname")
-        assert "task1" in task.twinit("status").stdout and "task2" in task.twinit("status").stdout
+        assert "shared with task%d" % (3 - task.number) in task.twinit("status").stdout
 
     site.tasks[1].stop()
     wait_until("the one that stopped is gone", SECONDS, lambda: members(site.tasks[0]), lambda seen: len(seen) == 1)

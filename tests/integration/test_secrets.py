@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support import (HOST, QUICK_STOP, SECONDS, children, redis_command, start_and_wait_for_end, title, wait_until,
-                     workers)
+from support import QUICK_STOP, SECONDS, redis_command, start_and_wait_for_end, title, wait_until, workers
 
 OFTEN = {"TWINIT_SESSIONS_EVERY": "300ms", **QUICK_STOP}
 STORE = "tcp://${REDIS_HOST}:${REDIS_PORT}?timeout=2&read_timeout=2"
@@ -74,7 +73,7 @@ def files_with_one(path, word):
     return []
 
 
-def places(site, word, begun):
+def leaks(site, word, begun):
     """Every place in which the word was found and must not be."""
     task = site.task
     said = {"%s %s" % (name, " ".join(words)): task.twinit(name, *words)
@@ -99,10 +98,10 @@ def test_the_password_is_in_no_log_answer_memory_command_line_environment_or_fil
     master = site.task.masters()[0]
     assert memory_has(workers(master)[0], password), "or this finds nothing in any memory"
     assert files_with(site.task.fpm_config, password), "or this finds nothing in any file"
-    assert places(site, password, begun) == []
+    assert leaks(site, password, begun) == []
 
     site.roll_to(2)
-    assert places(site, password, begun) == []
+    assert leaks(site, password, begun) == []
 
     # Redis has another one now, and says so.
     redis_command(site, "--no-auth-warning", "-a", password, "CONFIG", "SET", "requirepass", "other")
@@ -110,7 +109,7 @@ def test_the_password_is_in_no_log_answer_memory_command_line_environment_or_fil
     status = wait_until("twinit noticed", SECONDS, site.task.status_json, lambda status: status["degraded"])
     assert "assword" in status["why"] or "WRONGPASS" in status["why"], status["why"]
     assert site.task.twinit("restart").returncode == 1
-    assert places(site, password, begun) == []
+    assert leaks(site, password, begun) == []
 
     assert site.get("/session.php").status == 503
     site.said("session: .*WRONGPASS|session: .*Failed to read session data")
@@ -119,7 +118,7 @@ def test_the_password_is_in_no_log_answer_memory_command_line_environment_or_fil
     site.said("session: .*Failed to read session data", 2)
     wait_until("refused", SECONDS, site.task.status_json, lambda status: "refused" in status["why"])
     assert site.task.twinit("restart").returncode == 1
-    assert places(site, password, begun) == []
+    assert leaks(site, password, begun) == []
 
 
 @pytest.mark.parametrize("path", [

@@ -15,7 +15,7 @@ import places
 import stores
 import support
 from clients import fpm_post, release_of_check
-from support import HOST, QUICK_STOP, SECONDS, redis_command, start_and_wait_for_end, wait_until
+from support import HOST, QUICK_STOP, errors_of, start_and_wait_for_end
 
 SELDOM = {"TWINIT_SESSIONS_EVERY": "1h", **QUICK_STOP}  # it is asked when the tests ask
 PLAIN = "tcp://%s:${REDIS_PORT}?timeout=2&read_timeout=2" % HOST
@@ -345,7 +345,7 @@ def test_a_cluster_with_the_handler_for_it(cold_site):
 
 @pytest.fixture
 def tls(cold_site, tmp_path):
-    """tls(**wishes) starts a site whose store speaks TLS, with a certificate as Authority.issue() makes it."""
+    """tls(**wishes) prepares a site whose store speaks TLS, with a certificate as Authority.issue() makes it."""
     authority = certificates.Authority(tmp_path)
     with places.Place({"store.test": [HOST]}) as place, contextlib.ExitStack() as opened:
         def make(**wishes):
@@ -360,33 +360,33 @@ def tls(cold_site, tmp_path):
             opened.enter_context(stores.running(site.directory, site.redis_port, "--port", "0", "--tls-port",
                                                 site.redis_port, "--tls-cert-file", own.cert, "--tls-key-file", own.key,
                                                 "--tls-auth-clients", "no"))
-            site.task.start()
-            site.task.wait_ready()
-            site.start_nginx()
             return site
         yield make
 
 
-def test_a_store_behind_tls_is_not_called_passed_without_being_asked(tls):
+def test_a_store_behind_tls_is_proven_through_php_and_not_called_asked(tls):
     site = tls(names=["store.test"])
+    site.task.start()
+    site.task.wait_ready()
+    site.start_nginx()
     cookie = site.get("/session.php").headers["Set-Cookie"].partition(";")[0]
     assert site.get("/session.php", cookie=cookie).body == "2"
     code, said, _ = ask(site.task)
     assert code == 0, found(said, "failed")
     assert found(said, "not asked", "tls"), said
     assert not found(said, "ok", "write")
+    assert "is active on 2 replicas" in site.task.restart()
 
 
-@pytest.mark.parametrize("wishes", [
-    {"names": ["store.test"], "expired": True},
-    {"names": ["other.test"]},
+@pytest.mark.parametrize("wishes, reason", [
+    ({"names": ["store.test"], "expired": True}, "certificate verify failed"),
+    ({"names": ["other.test"]}, "did not match expected name .store.test"),
 ], ids=["expired", "of another host"])
-def test_a_store_whose_certificate_php_refuses_is_not_called_passed(tls, wishes):
+def test_a_store_whose_certificate_php_refuses_ends_the_start(tls, wishes, reason):
     site = tls(**wishes)
-    assert site.get("/session.php").status == 503, "or this shows nothing"
-    _, said, _ = ask(site.task)
-    assert found(said, "not asked", "tls"), said
-    assert not found(said, "ok", "write")
+    assert start_and_wait_for_end(site) == 69
+    error, = errors_of(site.task)
+    assert "cannot write a session" in error and re.search(reason, error), error
 
 
 # The rest of item 2.
