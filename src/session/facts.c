@@ -245,13 +245,15 @@ static void note_memory(const struct notes *n)
 		     f->used_memory / MIB);
 		return;
 	}
-	bool tight = f->used_memory / MEMORY_TIGHT_PERCENT >= f->maxmemory / 100;
-	NOTE(n, FINDING_MEMORY, tight ? FINDING_WARNING : FINDING_OK,
-	     tight ? "raise maxmemory" : NULL, "uses %" PRId64 " of %" PRId64 " MiB%s",
-	     f->used_memory / MIB, f->maxmemory / MIB,
-	     !tight   ? ""
-	     : evicts ? ": soon it drops sessions"
-	              : ": soon it takes no writes");
+	/* The same words as long as it lasts: they are logged when they change. */
+	if (f->used_memory / MEMORY_TIGHT_PERCENT >= f->maxmemory / 100)
+		NOTE(n, FINDING_MEMORY, FINDING_WARNING, "raise maxmemory in Redis",
+		     "uses more than %d %% of its %" PRId64 " MiB: soon it %s",
+		     MEMORY_TIGHT_PERCENT, f->maxmemory / MIB,
+		     evicts ? "drops sessions" : "takes no writes");
+	else
+		NOTE(n, FINDING_MEMORY, FINDING_OK, NULL, "uses %" PRId64 " of %" PRId64 " MiB",
+		     f->used_memory / MIB, f->maxmemory / MIB);
 }
 
 static void note_clients(const struct notes *n, uint64_t workers)

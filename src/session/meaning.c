@@ -27,7 +27,7 @@ static const struct meaning meanings[] = {
 	                        "name the primary in session.save_path" },
 	{ FINDING_LOADING, "LOADING",            "is still loading its data", "wait" },
 	{ FINDING_MEMORY, "OOM",                "is out of memory and takes no writes",
-	                        "raise maxmemory, or let it evict (maxmemory-policy)" },
+	                        "raise maxmemory in Redis" },
 	{ FINDING_PERSISTENCE, "MISCONF",            "takes no writes because it cannot save to disk",
 	                        "see its log: disk full, or a directory that it may not write" },
 	{ FINDING_WRITE, "NOREPLICAS",         "takes no writes without its replicas",

@@ -87,18 +87,23 @@ static void judge_cached(const struct probe *probe, const redisReply *reply)
 	              "questions");
 }
 
-/* PHP needs no PING, so that a user without it is fine; it finds LOADING and NOAUTH early. */
-static bool is_forgiven(enum step step, const redisReply *reply)
+/*
+ * PHP needs no PING, so that a user without it is fine; it finds LOADING and NOAUTH early.  A lock
+ * that was not taken cannot be released.
+ */
+static bool is_forgiven(const struct probe *probe, enum step step, const redisReply *reply)
 {
-	return step == STEP_PING && reply->type == REDIS_REPLY_ERROR &&
-	       text_begins(reply->str, "NOPERM");
+	bool error = reply->type == REDIS_REPLY_ERROR;
+
+	return (step == STEP_PING && error && text_begins(reply->str, "NOPERM")) ||
+	       (step == STEP_UNLOCK && !error && !probe->right[STEP_LOCK]);
 }
 
 /* Returns 0 when the conversation can go on, or -EREMOTEIO. */
 static int judge(struct probe *probe, enum step step, const redisReply *reply)
 {
 	probe->right[step] = step_is_right(step, &probe->sample, reply);
-	if (probe->right[step] || is_forgiven(step, reply))
+	if (probe->right[step] || is_forgiven(probe, step, reply))
 		return 0;
 	if (step == STEP_TTL)
 		judge_ttl(probe, reply);

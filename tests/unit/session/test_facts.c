@@ -131,7 +131,7 @@ static const struct row {
 	{ "nearly full", MIB_100 "maxmemory:110100480\r\n", -1, 0, FINDING_MEMORY, FINDING_WARNING, "soon it takes no writes" },
 	{ "nearly full, and evicting", MIB_100 "maxmemory:110100480\r\nmaxmemory_policy:allkeys-lru\r\n", -1, 0, FINDING_MEMORY,
 	  FINDING_WARNING, "soon it drops sessions" },
-	{ "full", MIB_100 "maxmemory:1048576\r\n", -1, 0, FINDING_MEMORY, FINDING_WARNING, "uses 100 of 1 MiB" },
+	{ "full", MIB_100 "maxmemory:1048576\r\n", -1, 0, FINDING_MEMORY, FINDING_WARNING, "uses more than 90 % of its 1 MiB" },
 	{ "a size that is not told", "maxmemory:1\r\n", -1, 0, FINDING_MEMORY, FINDING_UNKNOWN, "does not say" },
 
 	{ "connections enough", "maxclients:100\r\n", -1, 100, FINDING_CLIENTS, FINDING_OK, "100 workers" },
