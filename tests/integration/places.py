@@ -16,11 +16,13 @@ class Place(stack.Namespaces):
     """To be a Site's `namespaces`: its processes see these hosts, and no name server but the one that is given.
 
     networks: {host name of a task: how a command gets into its network}; none is ours.
+    renamed: {host name of a task: the one it has instead}.
     """
 
     def __init__(self, hosts, name_server=None, networks=None):
         super().__init__()
         self._networks = networks or {}
+        self.renamed = {}
         self._folder = Path(tempfile.mkdtemp(prefix="twinit-place-", dir="/tmp"))
         self._folder.chmod(0o755)
         self.set_hosts(hosts)
@@ -39,7 +41,7 @@ class Place(stack.Namespaces):
         (self._folder / "hosts").write_text("127.0.0.1 localhost\n" + "".join(lines))
 
     def pid1(self, hostname, root, binds, command):
-        argv = super().pid1(hostname, root, binds, command)
+        argv = super().pid1(self.renamed.get(hostname, hostname), root, binds, command)
         return [*self._networks.get(hostname, []), "unshare", "--mount", "sh", "-ec", MOUNT, "sh", self._folder, *argv]
 
 

@@ -192,6 +192,32 @@ def cluster_without_slots(port, folder):
         yield
 
 
+@contextlib.contextmanager
+def balanced(port, folder):
+    """Two stores behind one address: one connection gets the first, the next one the second."""
+    with running(folder, port + 1), running(folder, port + 2):
+        turns = itertools.cycle([port + 1, port + 2])
+        with served(lambda client, over: carry(client, next(turns), over))(port, folder):
+            yield
+
+
+def carry(client, port, over):
+    """Copies between a client and a port until one of them ends."""
+    with socket.create_connection((HOST, port)) as server:
+        def back():
+            with contextlib.suppress(OSError):
+                while not over.is_set() and (data := server.recv(65536)):
+                    client.sendall(data)
+                client.shutdown(socket.SHUT_RDWR)
+
+        thread = threading.Thread(target=back, daemon=True)
+        thread.start()
+        while data := client.recv(65536):
+            server.sendall(data)
+        server.shutdown(socket.SHUT_WR)
+        thread.join(SECONDS)
+
+
 # What is no Redis.
 
 def served(talk):

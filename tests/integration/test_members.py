@@ -16,12 +16,16 @@ OFTEN = {"TWINIT_SESSIONS_EVERY": "500ms", **QUICK_STOP}
 
 @pytest.fixture
 def two_tasks(cold_site):
-    """two_tasks(stores): two tasks, each in a network of its own, called php; stores has the address for each."""
+    """two_tasks(where, **renamed): two tasks, each in a network of its own, of the service php.
+
+    where has the address of the store for each; renamed is {host name: the one it has instead}.
+    """
     with places.two_networks(FIRST, SECOND) as enter, contextlib.ExitStack() as opened:
         hosts = {"tasks.php": [FIRST, SECOND]}
         place = opened.enter_context(places.Place(hosts, networks=dict(zip(("task1", "task2"), enter))))
 
-        def make(where):
+        def make(where, **renamed):
+            place.renamed = renamed
             site = cold_site(redis=False, tasks=2, env={"TWINIT_SESSIONS_SERVICE": "php", **OFTEN})
             site.namespaces = place
             for address, before in zip((FIRST, SECOND), enter):
@@ -74,3 +78,12 @@ def test_two_tasks_on_two_stores_report_each_other_as_split(two_tasks):
         assert task.status_json()["degraded"] is False
         assert "is active on 2 replicas" in task.restart()
         assert support.wait_until("said once", SECONDS, lambda task=task: site.lines(other, task), bool)
+
+
+def test_two_tasks_with_one_host_name_are_warned_of(two_tasks):
+    site = two_tasks([FIRST, FIRST], task2="task1")
+    for task, other in zip(site.tasks, (SECOND, FIRST)):
+        said = wait_until("the other one is there", SECONDS, lambda task=task: ask(task)[1],
+                          lambda said: found(said, "warning", "hostname"))
+        double, = found(said, "warning", "hostname")
+        assert other in double["seen"] and "hostname:" in double["fix"], double

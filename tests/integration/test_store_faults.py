@@ -119,6 +119,7 @@ FAILURES = {
     "a Sentinel": (stores.sentinel, "role", "[Ss]entinel"),
     "a node of a cluster": (stores.cluster, "cluster", "MOVED|cluster"),
     "a node without a cluster": (stores.cluster_without_slots, "cluster", "CLUSTERDOWN|cluster"),
+    "two stores behind one address": (stores.balanced, "split", "another does not see"),
     "somebody who closes at once": (stores.served(stores.close_at_once), "answer", "closes the connection"),
     "a web server": (stores.served(stores.speak_http), "protocol", "HTTP|not Redis"),
     "garbage": (stores.served(stores.say_garbage), "protocol", ""),
@@ -184,6 +185,21 @@ def test_a_good_store_has_no_failure_and_no_warning(plain):
     assert code == 0
     assert not found(said, "failed") and not found(said, "warning"), said
     assert found(said, "ok", "write") and found(said, "ok", "role") and found(said, "ok", "lock-commands")
+
+
+def test_the_text_has_a_line_for_each_finding(plain):
+    def words(one):
+        return "www: %(result)s: %(id)s: %(subject)s: %(seen)s" % one + ("; " + one["fix"] if one["fix"] else "")
+
+    def told(one):
+        return re.sub(r"in [\d.]+ ms", "in N ms", one)  # took another time
+    for fault in (stores.configured(*stores.GOOD), stores.configured(*stores.NOT_SAVED), stores.stopped):
+        with plain.instead(fault):
+            code, said, _ = ask(plain.task)
+            text = plain.task.twinit("sessions")
+            assert text.returncode == code
+            lines = [told(line) for line in text.stdout.splitlines()]
+            assert lines == [told(words(one)) for one in found(said)]
 
 
 # Users.
