@@ -15,6 +15,8 @@ enum {
 	STORE_TOTAL_MS = 10000,   /* for all of them, but not for name servers */
 	STORE_HELPER_MS = 15000,  /* for everything */
 	LEAVE_MS = 1000,
+	RELEASE_FIRST_MS = 1000, /* workers of a dead master get some seconds to end, */
+	RELEASE_LAST_MS = 15000, /* so their locks are looked for more than once */
 	BOOT_RETRY_MS = 250,
 };
 
@@ -54,6 +56,9 @@ static void tell(struct app *app, const struct store_report *before)
 		report_text(app, NEWS_SESSIONS_BACK, "%s", now->where);
 	if (now->warning[0] != '\0' && !same(now->warning, before->warning))
 		report_text(app, NEWS_SESSIONS_DOUBT, "%s", now->warning);
+	if (now->released > 0)
+		log_write(LOG_INFO, "%s: released %u session lock%s that killed workers had left",
+		          app->config.name, now->released, now->released == 1 ? "" : "s");
 	app->store_lost = now->state == STORE_FAILED && may_say;
 }
 
@@ -136,16 +141,18 @@ _Static_assert(sizeof(((struct membership *)0)->service) ==
                        sizeof(((struct session_config *)0)->service),
                "a service's name has one size");
 
-int sessions_start(struct supervisor *supervisor, int sources, bool join, struct helper *helper,
+int sessions_start(struct app *app, int sources, bool preflight, struct helper *helper,
                    void (*answer)(struct helper *, const void *, size_t),
                    void (*end)(struct helper *))
 {
+	struct supervisor *supervisor = app->supervisor;
 	struct stores_query query = {
 		.sources_fd = sources,
 		.timeout_ms = STORE_PATIENCE_MS,
 		.total_ms = STORE_TOTAL_MS,
 		/* Not on the way out: our key would stay behind. */
-		.membership.join = join && supervisor->stop == STOP_NONE,
+		.membership.join = !preflight && supervisor->stop == STOP_NONE,
+		.release = !preflight && clock_ms() < app->release_until_ms,
 	};
 	struct question question = {
 		.run = stores_run,
@@ -175,8 +182,7 @@ void sessions_ask(struct app *app)
 	deadline_disarm(&app->supervisor->loop, &app->stores_next);
 	if (helper_running(&app->stores) || !generation)
 		return;
-	r = sessions_start(app->supervisor, generation->sources, true, &app->stores, on_answer,
-	                   on_end);
+	r = sessions_start(app, generation->sources, false, &app->stores, on_answer, on_end);
 	if (r < 0) {
 		log_errno(r, "%s: cannot ask the session store", app->config.name);
 		schedule(app);
@@ -194,6 +200,17 @@ void sessions_ask_anew(struct app *app)
 static void on_due(struct deadline *deadline)
 {
 	sessions_ask(container_of(deadline, struct app, stores_next));
+}
+
+void sessions_release(struct app *app)
+{
+	if (!sessions_wanted(app) || app->supervisor->boot != BOOT_DONE ||
+	    app->supervisor->stop != STOP_NONE)
+		return;
+	/* Masters that crash again and again must not put the question off. */
+	if (clock_ms() >= app->release_until_ms)
+		deadline_arm(&app->supervisor->loop, &app->stores_next, RELEASE_FIRST_MS);
+	app->release_until_ms = clock_ms() + RELEASE_LAST_MS;
 }
 
 static void on_leave_answer(struct helper *helper, const void *data, size_t size)

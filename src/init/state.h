@@ -144,6 +144,7 @@ struct app {
 	int findings;              /* memfd of all findings in it, never read here; or FD_NONE */
 	uint64_t store_at_ms;      /* when it came; 0: never */
 	bool store_lost;           /* said so, not back yet */
+	uint64_t release_until_ms; /* workers were killed: until then their locks are looked for */
 };
 
 enum boot_step {

@@ -19,6 +19,7 @@ static struct store_query query_of(const struct stores_query *q)
 		.timeout_ms = q->timeout_ms,
 		.total_ms = q->total_ms,
 		.membership = q->membership,
+		.release = q->release,
 	};
 }
 

@@ -1,6 +1,7 @@
 /* stores.h - the question of session/store.h, asked in a helper. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "session/store.h"
@@ -10,6 +11,7 @@ struct stores_query {
 	uint32_t timeout_ms; /* for one address */
 	uint32_t total_ms;
 	struct membership membership;
+	bool release; /* see struct store_query */
 };
 
 /*

@@ -32,6 +32,7 @@ static const char *const names[FINDING_ID_COUNT] = {
 	[FINDING_MEMBERS] = "members",
 	[FINDING_HOSTNAME] = "hostname",
 	[FINDING_TASKS] = "tasks",
+	[FINDING_LOCKS] = "locks",
 	[FINDING_STORES] = "stores",
 };
 

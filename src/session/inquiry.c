@@ -1,10 +1,14 @@
 #include "session/inquiry.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "session/inspect.h"
+#include "session/locks.h"
+#include "session/login.h"
 #include "session/probe.h"
 #include "session/slice.h"
 #include "session/where.h"
@@ -83,11 +87,11 @@ uint32_t inquiry_members(struct asking *asking, struct carrier *carrier, const c
 	struct members members;
 
 	if (!membership->join)
-		return 1;
+		return 0;
 	int r = members_join(carrier, prefix, &asking->self, membership->every_s, &members);
 	members_note(&members, r, subject, asking->findings);
 	if (r < 0)
-		return 1;
+		return 0;
 	if (membership->service[0])
 		tasks_compare(&asking->tasks, membership->service, &members, subject,
 		              asking->findings);
@@ -96,7 +100,6 @@ uint32_t inquiry_members(struct asking *asking, struct carrier *carrier, const c
 
 static void find_members(struct inquiry *q)
 {
-	q->members = 1;
 	if (!q->first)
 		return;
 	q->first->link.resp.deadline_us = asking_deadline(q->asking);
@@ -220,7 +223,8 @@ static void note_setup(struct inquiry *q)
 			continue;
 		note_cluster(inspection, probe->subject.name, q->asking->findings);
 		facts_note(&inspection->facts, probe->subject.name,
-		           (uint64_t)q->store->workers * q->members, q->asking->findings);
+		           (uint64_t)q->store->workers * (q->members ? q->members : 1),
+		           q->asking->findings);
 	}
 }
 
@@ -236,6 +240,46 @@ static void finish_all(struct inquiry *q)
 	}
 }
 
+/* --- what killed workers left --- */
+
+static bool has_double(const struct inquiry *q)
+{
+	const struct findings *findings = q->asking->findings;
+
+	for (uint32_t i = 0; i < findings->count; i++)
+		if (findings->list[i].id == FINDING_HOSTNAME)
+			return true;
+	return false;
+}
+
+/* In a conversation of its own: a scan may take all that one is given. */
+static void release_locks(struct inquiry *q)
+{
+	const struct store_address *store = &q->store->address;
+	char hostname[HOST_NAME_MAX + 1];
+	struct follow link;
+	uint32_t released = 0;
+
+	if (!q->first || !q->store->needs.lock || gethostname(hostname, sizeof(hostname)) < 0)
+		return;
+	follow_init(&link, store, false);
+	link.resp.deadline_us = asking_deadline(q->asking);
+	int r = login(&link.resp, store, q->first->target);
+	if (r == 0)
+		r = locks_release(&link.carrier, store->prefix, hostname, &released);
+	follow_done(&link);
+	q->asking->report->released += released;
+	if (r < 0)
+		findings_note(q->asking->findings, FINDING_LOCKS, FINDING_UNKNOWN, q->subject.name,
+		              r == -EACCES ? "allow +scan" : NULL,
+		              "does not show the locks that killed workers left; they expire by "
+		              "themselves");
+	else
+		findings_note(q->asking->findings, FINDING_LOCKS, FINDING_OK, q->subject.name, NULL,
+		              "of the locks that killed workers left %u had to be released",
+		              released);
+}
+
 static void ask_all(struct inquiry *q)
 {
 	use_all(q);
@@ -245,6 +289,8 @@ static void ask_all(struct inquiry *q)
 		note_split(q);
 	finish_all(q);
 	note_setup(q);
+	if (q->asking->query->release && q->members > 0 && !has_double(q))
+		release_locks(q);
 }
 
 static void note_tls(struct inquiry *q)

@@ -25,8 +25,10 @@ uint64_t asking_deadline(const struct asking *asking);
 /* Ask @store, and note what it says. */
 void inquiry_run(struct asking *asking, const struct planned_store *store);
 
-/* Note who the members are of the store @subject, which @carrier talks to below @prefix.  Returns
- * how many there are, at least 1. */
+/*
+ * Note who the members are of the store @subject, which @carrier talks to below @prefix.  Returns
+ * how many there are, 0 when that is not known.
+ */
 uint32_t inquiry_members(struct asking *asking, struct carrier *carrier, const char *prefix,
                          const char *subject);
 

@@ -8,11 +8,6 @@ enum {
 	SAMPLE_TTL_S = 30,
 };
 
-/* As PHP releases a lock: only its own. */
-#define RELEASE                                                                                    \
-	"if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end "     \
-	"return 0"
-
 /* A script that no server has: what counts is that the command is allowed. */
 #define NO_SCRIPT "0000000000000000000000000000000000000000"
 
@@ -137,7 +132,7 @@ static void add_arguments(enum step step, const struct store_address *store,
 		add_unlock(command, NO_SCRIPT, sample);
 		break;
 	case STEP_UNLOCK:
-		add_unlock(command, RELEASE, sample);
+		add_unlock(command, STEP_RELEASE, sample);
 		break;
 	case STEP_READ:
 	case STEP_TTL:

@@ -32,6 +32,11 @@ enum {
 	STEP_WORDS_MAX = 6,
 };
 
+/* A lock is released by its owner only: deletes KEYS[1] if its value is ARGV[1]. */
+#define STEP_RELEASE                                                                               \
+	"if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end "     \
+	"return 0"
+
 /* The words point into the store, the sample and this command, so it is not to be copied. */
 struct command {
 	int count;

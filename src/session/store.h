@@ -55,6 +55,7 @@ struct store_query {
 	uint32_t timeout_ms; /* for a conversation with one address */
 	uint32_t total_ms;   /* for everything but name servers */
 	struct membership membership;
+	bool release; /* workers were killed: delete the session locks that they left */
 };
 
 enum store_state {
@@ -69,6 +70,7 @@ struct store_report {
 	bool uses_redis;                   /* a pool's handler is redis or rediscluster */
 	uint32_t stores;                   /* different stores that were asked */
 	uint32_t members;                  /* tasks that keep a member key there, we included */
+	uint32_t released;                 /* session locks of killed workers that were deleted */
 	uint32_t latency_us;               /* the slowest conversation with an address */
 	char where[STORE_WHERE_SIZE];      /* "redis:6379" of the store at fault, or of the first */
 	char reason[SESSION_REASON_SIZE];  /* the first failed finding as a sentence; empty: none */

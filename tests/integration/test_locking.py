@@ -106,7 +106,7 @@ def test_without_locking_requests_are_lost(make_site):
 @pytest.mark.parametrize("waits, whole", [({}, True), (PHPREDIS_5_WAITS, False)], ids=["as shipped", "20 ms"])
 def test_a_lock_must_be_waited_for_longer_than_a_page_takes(make_site, waits, whole):
     site = make_site(ini=waits, env=QUICK_STOP)
-    tabs = Tabs(site, "/hold.php", 10)
+    tabs = Tabs(site, "/keep.php", 10)
     tabs.allow(10)
     wait_until("all answers", 60, tabs.done)
     count, statuses = stored_count(site), tabs.statuses()

@@ -1,9 +1,8 @@
 <?php
-// Release @RELEASE@: session.php's counter by a page that keeps the session for 50 ms. Only the tests install this.
-header('Content-Type: text/plain');
-
+// Release @RELEASE@: opens the session and keeps it locked for ?ms=N. Only the tests install this.
 session_start();
-$_SESSION['count'] = ($_SESSION['count'] ?? 0) + 1;
-usleep(50000);
-session_write_close();
-echo $_SESSION['count'];
+$end = hrtime(true) + 1000000 * (int) ($_GET['ms'] ?? 0);
+while (hrtime(true) < $end) {
+    sqrt(2);
+}
+echo session_id();

@@ -24,6 +24,7 @@
 
 #include <cmocka.h>
 
+#include "session/locks.h"
 #include "session/store.h"
 #include "util/text.h"
 
@@ -851,6 +852,113 @@ static void test_all_questions_together_have_an_end(void **state)
 		fake_stop(&fakes[i]);
 }
 
+/* --- what killed workers left --- */
+
+#define SID "PHPREDIS_SESSION:abc"
+
+/* A pid that nobody has: of a child that is gone and reaped. */
+static int dead_pid(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return pid;
+}
+
+static void put_lock(struct fake *fake, const char *hostname, int pid)
+{
+	char value[128];
+	struct text text = TEXT(value);
+
+	text_add(&text, "%s|%d", hostname, pid);
+	keep(fake->keys, SID "_LOCK", value);
+}
+
+static struct store_report ask_to_release(const struct fake *fake)
+{
+	struct session_source asked = source_of(fake, "");
+	struct store_query query = {
+		.sources = &asked,
+		.count = 1,
+		.timeout_ms = TIMEOUT_MS,
+		.total_ms = LATE_MS,
+		.membership = first,
+		.release = true,
+	};
+	struct store_report report;
+
+	store_ask(&query, &findings, &report);
+	return report;
+}
+
+static void test_only_locks_of_our_dead_are_released(void **state)
+{
+	(void)state;
+	static const struct script scan = { .lines = { {
+						    "SCAN",
+						    "*2\r\n$1\r\n0\r\n*2\r\n$25\r\n" SID
+						    "_LOCK\r\n:1\r\n",
+					    } } };
+	struct fake fake = fake_start(&scan);
+	char name[65];
+
+	assert_int_equal(gethostname(name, sizeof(name)), 0);
+	put_lock(&fake, name, dead_pid());
+	assert_int_equal(ask_to_release(&fake).released, 1);
+	put_lock(&fake, name, getpid());
+	assert_int_equal(ask_to_release(&fake).released, 0);
+	put_lock(&fake, "another", dead_pid());
+	assert_int_equal(ask_to_release(&fake).released, 0);
+	assert_non_null(find("locks", FINDING_OK));
+	/* Whoever has our name may have workers that we do not see. */
+	char value[256];
+	struct text text = TEXT(value);
+	text_add(&text, "1 %s - 1 %ld 10.0.1.9", name, (long)time(NULL) + 60);
+	put_member(&fake, "00000000000000bb", value);
+	put_lock(&fake, name, dead_pid());
+	assert_int_equal(ask_to_release(&fake).released, 0);
+	assert_null(find("locks", FINDING_OK));
+	fake_stop(&fake);
+}
+
+static void test_a_store_that_shows_no_locks_is_not_failed(void **state)
+{
+	(void)state;
+	static const char *const answers[] = { "-NOPERM no scan\r\n", "+OK\r\n", "*1\r\n:1\r\n",
+		                               "*2\r\n:1\r\n*0\r\n", SILENCE, CLOSE,
+		                               /* never done */
+		                               "*2\r\n$1\r\n7\r\n*0\r\n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		struct script script = { .lines = { { "SCAN", answers[i] } } };
+		struct fake fake = fake_start(&script);
+		struct store_report report = ask_to_release(&fake);
+
+		fake_stop(&fake);
+		assert_int_equal(report.state, STORE_OK);
+		assert_non_null(find("locks", FINDING_UNKNOWN));
+	}
+}
+
+static void test_owners_of_locks(void **state)
+{
+	(void)state;
+	char pattern[64];
+
+	assert_int_equal(locks_owner("php-1|42", "php-1"), 42);
+	assert_int_equal(locks_owner("php-10|42", "php-1"), 0);
+	assert_int_equal(locks_owner("php-1|", "php-1"), 0);
+	assert_int_equal(locks_owner("php-1|42x", "php-1"), 0);
+	assert_int_equal(locks_owner("php-1|-42", "php-1"), 0);
+	assert_int_equal(locks_owner("php-1|4294967297", "php-1"), 0);
+	assert_int_equal(locks_owner("", ""), 0);
+	locks_pattern("a*[b]?\\:", pattern, sizeof(pattern));
+	assert_string_equal(pattern, "a\\*\\[b\\]\\?\\\\:*_LOCK");
+}
+
 /* --- rediscluster --- */
 
 static const struct script one_node = { .lines = {
@@ -992,6 +1100,9 @@ int main(void)
 		cmocka_unit_test(test_who_leaves_takes_its_key_along),
 		cmocka_unit_test(test_a_service_that_dns_does_not_know_is_unknown),
 		cmocka_unit_test(test_all_questions_together_have_an_end),
+		cmocka_unit_test(test_only_locks_of_our_dead_are_released),
+		cmocka_unit_test(test_a_store_that_shows_no_locks_is_not_failed),
+		cmocka_unit_test(test_owners_of_locks),
 		cmocka_unit_test(test_a_cluster_is_asked_through_a_seed),
 		cmocka_unit_test(test_a_cluster_is_followed_to_another_node),
 		cmocka_unit_test(test_nodes_that_send_us_in_circles_are_left),
