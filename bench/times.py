@@ -179,3 +179,36 @@ def life(bench):
         added = [ours - theirs for ours, theirs in zip(samples[TWINIT], samples[FPM])]
         table.remark("%s: twinit adds %s ms, median" % (row, round(statistics.median(added))))
     bench.publish(table)
+
+
+def ask_status(site):
+    """ms of one `twinit status --json`."""
+    begin = time.monotonic()
+    site.status_json()
+    return (time.monotonic() - begin) * 1000
+
+
+def status_while_asked(bench, site):
+    """ms of each `twinit status` that is answered while one question to a store that hangs is under way."""
+    env = {"TWINIT_RUN_DIR": str(site.task.run_dir)}
+    samples = []
+    with subprocess.Popen([str(bench.twinit), "sessions"], env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL) as asking:
+        while asking.poll() is None:
+            samples.append(ask_status(site))
+    return samples[:-1]  # the last one may have been answered after it
+
+
+def status(bench):
+    """`twinit status` while Redis is well, and while a question to a Redis that hangs is under way."""
+    rounds = bench.count(5, 2)
+    found = {"Redis is well": [], "Redis hangs": []}
+    with bench.site(env={"TWINIT_SESSIONS_EVERY": "1h"}) as site:
+        for _ in range(rounds):
+            found["Redis is well"] += [ask_status(site) for _ in range(100)]
+            site.redis.send(signal.SIGSTOP)
+            found["Redis hangs"] += status_while_asked(bench, site)
+            site.redis.send(signal.SIGCONT)
+    table = bench.table("status", "ms, one process each, no load; %d questions of 2 s" % rounds, list(found))
+    table.add_all("twinit status", found)
+    bench.publish(table)

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/findings_json.h"
 #include "cli/talk.h"
+#include "session/finding_file.h"
 #include "session/store.h"
 #include "util/cleanup.h"
 
@@ -65,6 +67,27 @@ static void print_replica(const struct wire_replica *r)
 	       talk_time(r->age_ms, time));
 }
 
+static const struct findings *findings_of(const struct wire_sessions *s)
+{
+	static struct findings findings;
+
+	if (s->findings_fd < 0 || finding_file_read(s->findings_fd, &findings) < 0)
+		memset(&findings, 0, sizeof(findings));
+	return &findings;
+}
+
+static void print_others(const struct wire_sessions *s)
+{
+	const struct findings *findings = findings_of(s);
+
+	for (uint32_t i = 0; i < findings->member_count; i++) {
+		const struct member *m = &findings->members[i];
+
+		if (!m->self)
+			printf("  sessions: shared with %s (%s)\n", m->hostname, m->addresses);
+	}
+}
+
 static void print_sessions(const struct wire_sessions *s)
 {
 	char time[32];
@@ -72,13 +95,15 @@ static void print_sessions(const struct wire_sessions *s)
 	if (s->state == STORE_NOT_ASKED)
 		printf("  sessions: not in Redis, or not verified\n");
 	else if (s->state == STORE_OK)
-		printf("  sessions: ok, %s, %u.%u ms, asked %s ago\n", s->where,
-		       s->latency_us / 1000, s->latency_us % 1000 / 100,
-		       talk_time(s->age_ms, time));
+		printf("  sessions: ok, %s, %u.%u ms, %u task%s, asked %s ago\n", s->where,
+		       s->latency_us / 1000, s->latency_us % 1000 / 100, s->members,
+		       s->members == 1 ? "" : "s", talk_time(s->age_ms, time));
 	else
 		printf("  sessions: LOST: %s\n", s->reason);
 	if (s->warning[0] != '\0')
 		printf("  sessions: warning: %s\n", s->warning);
+	if (s->members > 1)
+		print_others(s);
 }
 
 static void on_text(const struct wire_reply *reply, void *context)
@@ -103,14 +128,6 @@ static void on_text(const struct wire_reply *reply, void *context)
 }
 
 /* --- for scripts --- */
-
-/* Like json_string(), but what is no UTF-8 does not make the whole answer fail. */
-static json_t *text_json(const char *text)
-{
-	json_t *string = json_string(text);
-
-	return string ? string : json_string("(not UTF-8)");
-}
 
 static json_t *last_app(json_t *root)
 {
@@ -178,6 +195,7 @@ static void add_sessions(json_t *root, const struct wire_sessions *s)
 	json_object_set_new(sessions, "where", text_json(s->where));
 	json_object_set_new(sessions, "stores", json_integer(s->stores));
 	json_object_set_new(sessions, "latency_us", json_integer(s->latency_us));
+	json_object_set_new(sessions, "members", members_json(findings_of(s)));
 	json_object_set_new(sessions, "age_ms", json_integer((json_int_t)s->age_ms));
 	json_object_set_new(sessions, "reason", text_json(s->reason));
 	json_object_set_new(sessions, "warning", text_json(s->warning));

@@ -78,6 +78,8 @@ int talk_listen(int fd, int patience_ms,
 			return reply.end.exit_status;
 		}
 		on_reply(&reply, context);
+		if (reply.kind == WIRE_SESSIONS)
+			fd_close(&reply.sessions.findings_fd);
 	}
 	fprintf(stderr, "twinit: %s\n",
 	        r == -ECONNRESET  ? "the running twinit refused or ended the conversation"

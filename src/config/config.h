@@ -51,8 +51,9 @@ enum workers {
 struct session_config {
 	enum verify verify;
 	enum fail_health fail_health;
-	uint32_t wait_ms;  /* how long the boot waits for the store */
-	uint32_t every_ms; /* how often the store is asked afterwards */
+	uint32_t wait_ms;        /* how long the boot waits for the store */
+	uint32_t every_ms;       /* how often the store is asked afterwards */
+	char service[NAME_SIZE]; /* "tasks.<service>" are all tasks; empty: not known */
 };
 
 struct app_config {

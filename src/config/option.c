@@ -199,6 +199,14 @@ static int variables(const struct option *option, const char *value, void *field
 	return any_text(option, value, field, why);
 }
 
+static int host_name(const struct option *option, const char *value, void *field, struct text *why)
+{
+	if (value[strspn(value, LOWER UPPER DIGITS "-_.")] != '\0')
+		return refuse(why, value,
+		              "is no name of a service; write it as in DNS, without tasks.");
+	return any_text(option, value, field, why);
+}
+
 static const char *const log_format_words[] = { "text", "json", NULL };
 static const char *const fail_health_words[] = { "boot", "always", "never", NULL };
 static const char *const workers_words[] = { "split", "full", NULL };
@@ -222,6 +230,7 @@ static const struct option options[] = {
 	{ OPTION_SESSIONS, "fail_health",   word,      SESSIONS(fail_health), .words = fail_health_words },
 	{ OPTION_SESSIONS, "wait",          duration,  SESSIONS(wait_ms) },
 	{ OPTION_SESSIONS, "every",         duration,  SESSIONS(every_ms) },
+	{ OPTION_SESSIONS, "service",       host_name, SESSIONS(service) },
 	{ OPTION_APP,      "php_fpm",       some_text, APP(php_fpm) },
 	{ OPTION_APP,      "fpm_config",    absolute,  APP(fpm_config) },
 	{ OPTION_APP,      "replicas",      replicas,  APP(replicas) },

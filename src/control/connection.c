@@ -11,6 +11,7 @@
 
 #include "util/cleanup.h"
 #include "util/fs.h"
+#include "util/passing.h"
 #include "util/text.h"
 
 int connection_open(const char *run_dir, const struct wire_request *asked)
@@ -102,7 +103,8 @@ int connection_receive(int fd, struct wire_reply *reply, int timeout_ms)
 	if (r <= 0)
 		return r == 0 ? -ETIMEDOUT : -errno;
 	memset(reply, 0, sizeof(*reply));
-	ssize_t n = recv(fd, reply, sizeof(*reply), MSG_TRUNC);
+	_cleanup_close_ int passed = FD_NONE;
+	ssize_t n = passing_receive(fd, reply, sizeof(*reply), &passed, MSG_TRUNC);
 	if (n <= 0)
 		return n == 0 ? -ECONNRESET : -errno;
 	if ((size_t)n < offsetof(struct wire_reply, news) || reply->magic != WIRE_MAGIC ||
@@ -111,5 +113,7 @@ int connection_receive(int fd, struct wire_reply *reply, int timeout_ms)
 	if (reply->kind == WIRE_NEWS && reply->news.kind >= NEWS_COUNT)
 		return -EPROTO;
 	end_texts(reply);
+	if (reply->kind == WIRE_SESSIONS)
+		reply->sessions.findings_fd = TAKE_FD(passed);
 	return 0;
 }

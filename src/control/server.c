@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/fs.h"
 #include "util/log.h"
+#include "util/passing.h"
 
 enum { BACKLOG = 64, ACCEPTS_A_TURN = 16 };
 
@@ -206,16 +207,22 @@ void server_close(struct server *server)
 	fd_close(&server->spare_fd);
 }
 
-void server_send(struct client *client, struct wire_reply *reply)
+void server_send_with_fd(struct client *client, struct wire_reply *reply, int fd)
 {
 	size_t size = wire_reply_size(reply->kind);
 
 	if (client->source.fd < 0)
 		return;
 	reply->magic = WIRE_MAGIC;
-	if (send(client->source.fd, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size ||
+	if (passing_send(client->source.fd, reply, size, fd, MSG_DONTWAIT | MSG_NOSIGNAL) !=
+	            (ssize_t)size ||
 	    reply->kind == WIRE_END)
 		drop(client);
+}
+
+void server_send(struct client *client, struct wire_reply *reply)
+{
+	server_send_with_fd(client, reply, FD_NONE);
 }
 
 void server_end(struct client *client, int exit_status, const char *format, ...)

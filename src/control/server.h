@@ -53,6 +53,9 @@ void server_close(struct server *server);
  */
 void server_send(struct client *client, struct wire_reply *reply);
 
+/* The same with a copy of @fd, which stays the caller's (FD_NONE: none). */
+void server_send_with_fd(struct client *client, struct wire_reply *reply, int fd);
+
 /* End the conversation with @client. */
 PRINTF_LIKE(3, 4)
 void server_end(struct client *client, int exit_status, const char *format, ...);

@@ -97,8 +97,10 @@ struct wire_sessions {
 	uint32_t state; /* enum store_state */
 	bool required;
 	uint32_t stores;
+	uint32_t members; /* tasks that keep sessions there */
 	uint32_t latency_us;
-	uint64_t age_ms; /* of the answer */
+	int32_t findings_fd; /* of session/finding_file.h, beside the message; FD_NONE: none */
+	uint64_t age_ms;     /* of the answer */
 	char where[320];
 	char reason[512];
 	char warning[512];

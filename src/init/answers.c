@@ -189,6 +189,7 @@ static void send_sessions(const struct app *app, struct client *client)
 			.state = sessions_wanted(app) ? app->store.state : STORE_NOT_ASKED,
 			.required = !sessions_well(app),
 			.stores = app->store.stores,
+			.members = app->store.members,
 			.latency_us = app->store.latency_us,
 			.age_ms = app->store_at_ms ? clock_ms() - app->store_at_ms : 0,
 		},
@@ -199,7 +200,7 @@ static void send_sessions(const struct app *app, struct client *client)
 	text_copy_cut(to->where, sizeof(to->where), app->store.where);
 	text_copy_cut(to->reason, sizeof(to->reason), app->store.reason);
 	text_copy_cut(to->warning, sizeof(to->warning), app->store.warning);
-	server_send(client, &reply);
+	server_send_with_fd(client, &reply, app->findings);
 }
 
 /* --- commands --- */

@@ -185,7 +185,7 @@ static void ask_store(struct app *app)
 		app->preflight_answer = ANSWER_YES;
 		return;
 	}
-	r = sessions_start(s, app->candidate->sources, &app->preflight, on_store_answer,
+	r = sessions_start(app, app->candidate->sources, true, &app->preflight, on_store_answer,
 	                   on_store_end);
 	if (r < 0)
 		refuse_errno(app, "cannot ask the session store", r);

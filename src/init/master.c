@@ -7,6 +7,7 @@
 
 #include "init/launch.h"
 #include "init/report.h"
+#include "init/sessions.h"
 #include "init/stray.h"
 #include "loop/reap.h"
 #include "question/ping.h"
@@ -435,6 +436,8 @@ bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *in
 	/* After an orderly end what is left in its group are jobs that PHP started, not workers. */
 	if (!left_orderly(master, info) || supervisor->stop != STOP_NONE)
 		stray_adopt(supervisor, pid);
+	if (master->state != MASTER_QUITTING)
+		sessions_release(master->app);
 	master_deliver(master, EVENT_EXIT);
 	return true;
 }

@@ -1,6 +1,8 @@
 #include "init/sessions.h"
 
+#include <inttypes.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "init/answers.h"
 #include "init/report.h"
@@ -10,7 +12,11 @@
 
 enum {
 	STORE_PATIENCE_MS = 2000, /* for one address */
-	STORE_HELPER_MS = 15000,  /* for all of them */
+	STORE_TOTAL_MS = 10000,   /* for all of them, but not for name servers */
+	STORE_HELPER_MS = 15000,  /* for everything */
+	LEAVE_MS = 1000,
+	RELEASE_FIRST_MS = 1000, /* workers of a dead master get some seconds to end, */
+	RELEASE_LAST_MS = 15000, /* so their locks are looked for more than once */
 	BOOT_RETRY_MS = 250,
 };
 
@@ -50,6 +56,9 @@ static void tell(struct app *app, const struct store_report *before)
 		report_text(app, NEWS_SESSIONS_BACK, "%s", now->where);
 	if (now->warning[0] != '\0' && !same(now->warning, before->warning))
 		report_text(app, NEWS_SESSIONS_DOUBT, "%s", now->warning);
+	if (now->released > 0)
+		log_write(LOG_INFO, "%s: released %u session lock%s that killed workers had left",
+		          app->config.name, now->released, now->released == 1 ? "" : "s");
 	app->store_lost = now->state == STORE_FAILED && may_say;
 }
 
@@ -82,8 +91,11 @@ static void take(struct app *app, const struct store_report *report)
 	answers_sessions_asked(app);
 }
 
-static void end_texts(struct store_report *report)
+/* The helper has read a server's bytes, so nothing in its answer is relied on. */
+static void tame(struct store_report *report)
 {
+	if (report->state > STORE_FAILED)
+		report->state = STORE_FAILED;
 	report->where[sizeof(report->where) - 1] = '\0';
 	report->reason[sizeof(report->reason) - 1] = '\0';
 	report->warning[sizeof(report->warning) - 1] = '\0';
@@ -97,7 +109,9 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	if (size != sizeof(answer))
 		return;
 	memcpy(&answer, data, sizeof(answer));
-	end_texts(&answer);
+	tame(&answer);
+	fd_close(&app->findings);
+	app->findings = TAKE_FD(helper->passed_fd);
 	helper_stop(helper);
 	take(app, &answer);
 }
@@ -108,19 +122,37 @@ static void on_end(struct helper *helper)
 	struct store_report answer = { .state = STORE_FAILED, .uses_redis = true };
 	struct text reason = TEXT(answer.reason);
 
+	fd_close(&app->findings);
 	text_add(&reason, "%s",
 	         helper->late ? "the session store did not answer within 15 s"
 	                      : "the helper that asks the session store died");
 	take(app, &answer);
 }
 
-int sessions_start(struct supervisor *supervisor, int sources, struct helper *helper,
+static void fill_membership(const struct supervisor *s, struct membership *membership)
+{
+	memcpy(membership->id, s->member_id, sizeof(membership->id));
+	memcpy(membership->service, s->config->sessions.service, sizeof(membership->service));
+	membership->age_s = (clock_ms() - s->started_ms) / 1000;
+	membership->every_s = s->config->sessions.every_ms / 1000;
+}
+
+_Static_assert(sizeof(((struct membership *)0)->service) ==
+                       sizeof(((struct session_config *)0)->service),
+               "a service's name has one size");
+
+int sessions_start(struct app *app, int sources, bool preflight, struct helper *helper,
                    void (*answer)(struct helper *, const void *, size_t),
                    void (*end)(struct helper *))
 {
+	struct supervisor *supervisor = app->supervisor;
 	struct stores_query query = {
 		.sources_fd = sources,
 		.timeout_ms = STORE_PATIENCE_MS,
+		.total_ms = STORE_TOTAL_MS,
+		/* Not on the way out: our key would stay behind. */
+		.membership.join = !preflight && supervisor->stop == STOP_NONE,
+		.release = !preflight && clock_ms() < app->release_until_ms,
 	};
 	struct question question = {
 		.run = stores_run,
@@ -131,20 +163,26 @@ int sessions_start(struct supervisor *supervisor, int sources, struct helper *he
 		.timeout_ms = STORE_HELPER_MS,
 	};
 
+	fill_membership(supervisor, &query.membership);
 	helper->on_answer = answer;
 	helper->on_end = end;
 	return helper_start(helper, &supervisor->loop, &supervisor->inheritance, &question);
 }
 
+static const struct generation *generation_of(const struct app *app)
+{
+	return app->active ? app->active : app->candidate;
+}
+
 void sessions_ask(struct app *app)
 {
-	const struct generation *generation = app->active ? app->active : app->candidate;
+	const struct generation *generation = generation_of(app);
 	int r;
 
 	deadline_disarm(&app->supervisor->loop, &app->stores_next);
 	if (helper_running(&app->stores) || !generation)
 		return;
-	r = sessions_start(app->supervisor, generation->sources, &app->stores, on_answer, on_end);
+	r = sessions_start(app, generation->sources, false, &app->stores, on_answer, on_end);
 	if (r < 0) {
 		log_errno(r, "%s: cannot ask the session store", app->config.name);
 		schedule(app);
@@ -164,14 +202,77 @@ static void on_due(struct deadline *deadline)
 	sessions_ask(container_of(deadline, struct app, stores_next));
 }
 
+void sessions_release(struct app *app)
+{
+	if (!sessions_wanted(app) || app->supervisor->boot != BOOT_DONE ||
+	    app->supervisor->stop != STOP_NONE)
+		return;
+	/* Masters that crash again and again must not put the question off. */
+	if (clock_ms() >= app->release_until_ms)
+		deadline_arm(&app->supervisor->loop, &app->stores_next, RELEASE_FIRST_MS);
+	app->release_until_ms = clock_ms() + RELEASE_LAST_MS;
+}
+
+static void on_leave_answer(struct helper *helper, const void *data, size_t size)
+{
+	(void)helper;
+	(void)data;
+	(void)size;
+}
+
+static void on_left(struct helper *helper)
+{
+	(void)helper;
+}
+
+void sessions_leave(struct app *app)
+{
+	struct supervisor *s = app->supervisor;
+	const struct generation *generation = generation_of(app);
+	bool joined = app->store.members > 0;
+	struct stores_query query = { .timeout_ms = LEAVE_MS, .total_ms = LEAVE_MS };
+	struct question question = {
+		.run = stores_leave,
+		.query = &query,
+		.power = POWER_NETWORK,
+		.timeout_ms = LEAVE_MS,
+	};
+
+	sessions_stop(app);
+	if (!joined || !generation)
+		return;
+	query.sources_fd = question.keep[question.keep_count++] = generation->sources;
+	fill_membership(s, &query.membership);
+	app->stores.on_answer = on_leave_answer;
+	app->stores.on_end = on_left;
+	int r = helper_start(&app->stores, &s->loop, &s->inheritance, &question);
+	if (r < 0)
+		log_errno(r, "%s: cannot delete the member key, it expires by itself",
+		          app->config.name);
+}
+
 void sessions_stop(struct app *app)
 {
 	deadline_disarm(&app->supervisor->loop, &app->stores_next);
 	helper_stop(&app->stores);
+	fd_close(&app->findings);
+}
+
+static void make_member_id(char id[MEMBER_ID_SIZE])
+{
+	struct text text = text_init(id, MEMBER_ID_SIZE);
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
+		number = clock_us();
+	text_add(&text, "%016" PRIx64, number);
 }
 
 void sessions_init(struct app *app)
 {
 	app->stores.source.fd = FD_NONE;
 	app->stores_next.on_due = on_due;
+	app->findings = FD_NONE;
+	if (app->index == 0)
+		make_member_id(app->supervisor->member_id);
 }

@@ -110,7 +110,7 @@ static void begin(struct supervisor *s, int exit_status)
 		report(s, &news);
 	for (size_t i = 0; i < s->app_count; i++) {
 		roll_cancel(&s->apps[i]);
-		sessions_stop(&s->apps[i]);
+		sessions_leave(&s->apps[i]);
 		hurry_all(&s->apps[i]);
 	}
 }

@@ -141,8 +141,10 @@ struct app {
 	struct helper stores;
 	struct deadline stores_next;
 	struct store_report store; /* the last answer */
+	int findings;              /* memfd of all findings in it, never read here; or FD_NONE */
 	uint64_t store_at_ms;      /* when it came; 0: never */
 	bool store_lost;           /* said so, not back yet */
+	uint64_t release_until_ms; /* workers were killed: until then their locks are looked for */
 };
 
 enum boot_step {
@@ -183,6 +185,8 @@ struct supervisor {
 	struct helper relay; /* copies the masters' stderr to ours, where they cannot open that */
 	struct deadline relay_again;
 	int relay_fd; /* what it copies from; FD_NONE: no relay */
+
+	char member_id[MEMBER_ID_SIZE]; /* ours among the tasks that share a session store */
 
 	struct server server;
 	size_t app_count;

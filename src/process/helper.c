@@ -15,6 +15,7 @@
 #include "loop/signals.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
+#include "util/passing.h"
 
 enum {
 	NOBODY = 65534,
@@ -85,37 +86,14 @@ static void finish(struct helper *helper)
 	helper->pid = 0;
 }
 
-/* Room for one descriptor beside a message (cmsg(3)). */
-union ancillary {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(int))];
-};
-
-static ssize_t receive(struct helper *helper, void *answer, size_t size)
-{
-	union ancillary ancillary;
-	struct iovec part = { .iov_base = answer, .iov_len = size };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &ancillary,
-		.msg_controllen = sizeof(ancillary),
-	};
-	ssize_t n = recvmsg(helper->source.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
-
-	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&helper->passed_fd, CMSG_DATA(header), sizeof(int));
-	return n;
-}
-
 static void on_ready(struct event_source *source)
 {
 	static char answer[ANSWER_SIZE] __attribute__((aligned(16)));
 	struct helper *helper = container_of(source, struct helper, source);
 
 	for (int i = 0; i < ANSWERS_A_TURN; i++) {
-		ssize_t n = receive(helper, answer, sizeof(answer));
+		ssize_t n = passing_receive(source->fd, answer, sizeof(answer), &helper->passed_fd,
+		                            MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -209,20 +187,7 @@ bool helper_running(const struct helper *helper)
 
 void helper_answer_with_fd(int answer_fd, const void *answer, size_t size, int fd)
 {
-	union ancillary ancillary = { .header = {
-					      .cmsg_level = SOL_SOCKET,
-					      .cmsg_type = SCM_RIGHTS,
-					      .cmsg_len = CMSG_LEN(sizeof(int)),
-				      } };
-	struct iovec part = { .iov_base = (void *)answer, .iov_len = size };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&ancillary.header), &fd, sizeof(fd));
-		message.msg_control = &ancillary;
-		message.msg_controllen = sizeof(ancillary);
-	}
-	if (sendmsg(answer_fd, &message, MSG_NOSIGNAL) != (ssize_t)size)
+	if (passing_send(answer_fd, answer, size, fd, MSG_NOSIGNAL) != (ssize_t)size)
 		_exit(EXIT_FAILURE);
 }
 

@@ -15,35 +15,63 @@
 
 enum { CONTROL_SLACK_MS = 30000 };
 
+enum { SETTING_SIZE = 32 };
+
+/* What a pool's PHP has for @setting, as text; too long is said and remembered in *@result. */
+static void read_text(struct reading *r, const char *pool, const char *setting, char *to,
+                      size_t size, int *result)
+{
+	int error =
+		*result < 0 ? 0 : fpm_dump_php_setting(&r->dump, r->info, pool, setting, to, size);
+
+	if (error < 0) {
+		text_add(&r->why, "pool %s: %s is too long", pool, setting);
+		*result = error;
+	}
+}
+
+static int32_t read_number(struct reading *r, const char *pool, const char *setting, int *result)
+{
+	char value[SETTING_SIZE] = "";
+
+	read_text(r, pool, setting, value, sizeof(value), result);
+	long number = strtol(value, NULL, 10);
+	return number > INT32_MAX ? INT32_MAX : number < INT32_MIN ? INT32_MIN : (int32_t)number;
+}
+
+static bool read_switch(struct reading *r, const char *pool, const char *setting, int *result)
+{
+	char value[SETTING_SIZE] = "";
+
+	read_text(r, pool, setting, value, sizeof(value), result);
+	return strtol(value, NULL, 10) != 0 || strcasecmp(value, "on") == 0 ||
+	       strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0;
+}
+
 static int read_source(struct reading *r, const struct fpm_pool *pool,
                        struct session_source *source)
 {
-	char number[32], locking[16];
+	const char *name = pool->name;
+	unsigned replicas = r->answer->app.workers == WORKERS_FULL ? r->answer->app.replicas : 1;
+	int result = 0;
 
-	*source = (struct session_source){ 0 };
+	*source = (struct session_source){ .workers = pool->max_children * replicas };
 	memcpy(source->pool, pool->name, sizeof(source->pool));
-	const struct {
-		const char *setting;
-		char *to;
-		size_t size;
-	} wanted[] = {
-		{ "session.save_handler", source->handler, sizeof(source->handler) },
-		{ "session.save_path", source->save_path, sizeof(source->save_path) },
-		{ "session.gc_maxlifetime", number, sizeof(number) },
-		{ "redis.session.locking_enabled", locking, sizeof(locking) },
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		int result = fpm_dump_php_setting(&r->dump, r->info, pool->name, wanted[i].setting,
-		                                  wanted[i].to, wanted[i].size);
-
-		if (result < 0) {
-			text_add(&r->why, "pool %s: %s is too long", pool->name, wanted[i].setting);
-			return result;
-		}
-	}
-	source->gc_maxlifetime_s = (uint32_t)strtoul(number, NULL, 10);
-	source->locking = locking[0] == '1' || strcasecmp(locking, "on") == 0;
-	return 0;
+	read_text(r, name, "session.save_handler", source->handler, sizeof(source->handler),
+	          &result);
+	read_text(r, name, "session.save_path", source->save_path, sizeof(source->save_path),
+	          &result);
+	source->gc_maxlifetime_s =
+		(uint32_t)read_number(r, name, "session.gc_maxlifetime", &result);
+	source->lazy_write = read_switch(r, name, "session.lazy_write", &result);
+	source->strict_mode = read_switch(r, name, "session.use_strict_mode", &result);
+	source->early_refresh = read_switch(r, name, "redis.session.early_refresh", &result);
+	source->locking = read_switch(r, name, "redis.session.locking_enabled", &result);
+	source->lock_wait_us = read_number(r, name, "redis.session.lock_wait_time", &result);
+	source->lock_retries = read_number(r, name, "redis.session.lock_retries", &result);
+	source->lock_expire_s = read_number(r, name, "redis.session.lock_expire", &result);
+	source->max_execution_s = read_number(r, name, "max_execution_time", &result);
+	return result;
 }
 
 int replica_config_write_sources(struct reading *r)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "session/meaning.h"
-#include "session/verdict.h"
 #include "session/where.h"
 #include "util/text.h"
 
@@ -15,14 +14,16 @@ enum {
 };
 
 struct subject subject_init(const struct store_address *store, const struct target *target,
-                            uint32_t timeout_ms, struct store_report *report)
+                            uint32_t timeout_ms, struct findings *findings)
 {
-	struct subject subject = { .store = store, .report = report, .timeout_ms = timeout_ms };
-	struct text where = TEXT(subject.where);
+	struct subject subject = { .store = store, .findings = findings, .timeout_ms = timeout_ms };
+	struct text name = TEXT(subject.name);
 
-	where_add(&where, store);
-	if (target->text[0] && strcmp(target->text, store->host) != 0)
-		text_add(&where, " (%s)", target->text);
+	where_add(&name, store);
+	if (target && target->text[0] && strcmp(target->text, store->host) != 0)
+		text_add(&name, " (%s)", target->text);
+	if (store->database >= 0)
+		text_add(&name, ", database %d", store->database);
 	return subject;
 }
 
@@ -45,16 +46,19 @@ static const char *connect_fix(const struct store_address *store, int error)
 	}
 }
 
-void complaint_connect(const struct subject *subject, int error, char *why, size_t size)
+void complaint_connect(const struct subject *subject, int error, bool goes_on)
 {
-	struct text text = text_init(why, size);
+	char cause[64];
+	struct text text = TEXT(cause);
 
-	text_add(&text, "cannot connect to %s: ", subject->where);
 	if (error == -ETIMEDOUT)
 		text_add(&text, "no answer within %u ms", subject->timeout_ms);
 	else
 		text_add(&text, "%s", strerror(-error));
-	text_add(&text, "; %s", connect_fix(subject->store, error));
+	findings_note(subject->findings, FINDING_CONNECT,
+	              goes_on ? FINDING_WARNING : FINDING_FAILED, subject->name,
+	              connect_fix(subject->store, error), "cannot connect: %s%s", cause,
+	              goes_on ? " (PHP goes on to the next address)" : "");
 }
 
 static bool holds_secret(const char *words, const struct store_address *store)
@@ -102,60 +106,69 @@ static void add_words(struct text *text, const struct store_address *store, enum
 void complaint_error(const struct subject *subject, enum step step, const char *words)
 {
 	const struct meaning *meaning = meaning_of(words);
-	struct text text;
+	char answer[2 * FINDING_TEXT_SIZE];
+	struct text text = TEXT(answer);
 
-	if (!verdict_begin(subject->report, subject->store, &text))
-		return;
-	if (meaning)
-		text_add(&text, "%s %s (%s: ", subject->where, meaning->means, step_name(step));
-	else
-		text_add(&text, "%s answers %s with ", subject->where, step_name(step));
 	add_words(&text, subject->store, step, words);
 	if (meaning)
-		text_add(&text, "); %s", meaning->fix);
-	else if (step == STEP_AUTH)
-		text_add(&text, "; is AUTH renamed or forbidden there?");
+		findings_note(subject->findings, meaning->id, FINDING_FAILED, subject->name,
+		              meaning->fix, "%s (%s: %s)", meaning->means, step_name(step), answer);
+	else
+		findings_note(subject->findings, step_finding(step), FINDING_FAILED, subject->name,
+		              step == STEP_AUTH ? "is AUTH renamed or forbidden there?" : NULL,
+		              "answers %s with %s", step_name(step), answer);
 }
 
-void complaint_answer(const struct subject *subject, enum step step, const char *what)
+void complaint_answer(const struct subject *subject, enum finding_id id, enum step step,
+                      const char *what, const char *fix)
 {
-	verdict_fail(subject->report, subject->store, "%s answers %s with %s", subject->where,
-	             step_name(step), what);
+	findings_note(subject->findings, id, FINDING_FAILED, subject->name, fix,
+	              "answers %s with %s", step_name(step), what);
 }
 
 /* An answer, but none of Redis. */
+static const char *strange_fix(int error, char first)
+{
+	if (error == -EOVERFLOW)
+		return "is it Redis?";
+	if (first == TLS_ALERT)
+		return "write tls:// in session.save_path";
+	return "check host and port in session.save_path";
+}
+
 static const char *strange_answer(int error, char first)
 {
 	if (error == -EOVERFLOW)
-		return "more than any Redis would; is it Redis?";
-	if (first == TLS_ALERT)
-		return "TLS; write tls:// in session.save_path";
-	return "what is not Redis' protocol; check host and port in session.save_path";
+		return "more than any Redis would";
+	return first == TLS_ALERT ? "TLS" : "what is not Redis' protocol";
 }
 
 void complaint_silence(const struct subject *subject, enum step step, int error, char first)
 {
-	struct store_report *report = subject->report;
+	struct findings *findings = subject->findings;
 
 	switch (-error) {
 	case EBADMSG:
 	case EOVERFLOW:
-		complaint_answer(subject, step, strange_answer(error, first));
+		findings_note(findings, FINDING_PROTOCOL, FINDING_FAILED, subject->name,
+		              strange_fix(error, first), "answers %s with %s", step_name(step),
+		              strange_answer(error, first));
 		return;
 	case ETIMEDOUT:
-		verdict_fail(report, subject->store, "%s does not answer %s within %u ms",
-		             subject->where, step_name(step), subject->timeout_ms);
+		findings_note(findings, FINDING_ANSWER, FINDING_FAILED, subject->name,
+		              "is it hung, overloaded or behind a firewall?",
+		              "does not answer %s within %u ms", step_name(step),
+		              subject->timeout_ms);
 		return;
 	case ENODATA:
 	case ECONNRESET:
 	case EPIPE:
-		verdict_fail(report, subject->store,
-		             "%s closes the connection instead of answering %s; is it Redis, and "
-		             "does it want TLS?",
-		             subject->where, step_name(step));
+		findings_note(findings, FINDING_ANSWER, FINDING_FAILED, subject->name,
+		              "is it Redis, and does it want TLS?",
+		              "closes the connection instead of answering %s", step_name(step));
 		return;
 	default:
-		verdict_fail(report, subject->store, "%s: cannot ask %s: %s", subject->where,
-		             step_name(step), strerror(-error));
+		findings_note(findings, FINDING_ANSWER, FINDING_FAILED, subject->name, NULL,
+		              "cannot be asked %s: %s", step_name(step), strerror(-error));
 	}
 }

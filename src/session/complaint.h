@@ -9,34 +9,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "session/finding.h"
 #include "session/resolve.h"
 #include "session/savepath.h"
 #include "session/step.h"
-#include "session/store.h"
 
-/* Whom the complaint is about, and the report that gets it.  Borrows both. */
+/* Whom the complaint is about, and who gets it.  Borrows both. */
 struct subject {
 	const struct store_address *store;
-	struct store_report *report;
+	struct findings *findings;
 	uint32_t timeout_ms;
-	char where[STORE_WHERE_SIZE]; /* "redis:6379 (10.0.1.3)" */
+	char name[FINDING_SUBJECT_SIZE]; /* "redis:6379 (10.0.1.3), database 2" */
 };
 
-/* One address of @store, which has @timeout_ms for everything. */
+/* One address of @store, which has @timeout_ms for everything; @target may be NULL: all of them. */
 struct subject subject_init(const struct store_address *store, const struct target *target,
-                            uint32_t timeout_ms, struct store_report *report);
+                            uint32_t timeout_ms, struct findings *findings);
 
 /*
- * Say that there is no connection, into @why of @size bytes: PHP goes on to the next address then,
- * so the caller judges.  @error is the negative errno of resp_connect().
+ * Say that there is no connection: a warning when PHP @goes_on to another address.  @error is the
+ * negative errno of resp_connect().
  */
-void complaint_connect(const struct subject *subject, int error, char *why, size_t size);
+void complaint_connect(const struct subject *subject, int error, bool goes_on);
 
-/* These fail the report: no answer (@error and @first of resp_ask()), */
+/* No answer: @error and @first of resp_ask(). */
 void complaint_silence(const struct subject *subject, enum step step, int error, char first);
 
-/* ... an error answer, in the server's @words, */
+/* An error answer, in the server's @words. */
 void complaint_error(const struct subject *subject, enum step step, const char *words);
 
-/* ... or another answer than the right one: "redis:6379 answers GET with @what". */
-void complaint_answer(const struct subject *subject, enum step step, const char *what);
+/* Another answer than the right one: "answers GET with @what"; @fix may be NULL. */
+void complaint_answer(const struct subject *subject, enum finding_id id, enum step step,
+                      const char *what, const char *fix);

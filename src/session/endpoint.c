@@ -8,10 +8,6 @@
 #include "session/slice.h"
 #include "util/text.h"
 
-enum {
-	DEFAULT_PORT = 6379,
-};
-
 static bool is_address6(const char *host)
 {
 	struct in6_addr address;
@@ -37,24 +33,32 @@ static int set_bracketed(struct parser *parser, struct slice host, int port)
 	int r = set(parser, inner, port);
 
 	if (r == 0 && !is_address6(parser->store->host))
-		return parser_refuse(parser,
-		                     "has brackets around something that is no IPv6 address");
+		return parser_refuse(
+			parser,
+			"has brackets around something with colons that is no IPv6 address");
 	if (r == 0)
 		parser_trap(parser, TRAP_IPV6,
 		            "phpredis before 6.0 cannot connect to an address in brackets");
 	return r;
 }
 
+static bool is_bracketed(struct slice host)
+{
+	return host.length > 2 && host.start[0] == '[' && host.start[host.length - 1] == ']';
+}
+
 static int set_host(struct parser *parser, struct slice host, int port)
 {
+	if (is_bracketed(host) && slice_has(host, ':'))
+		return set_bracketed(parser, host, port);
+	if (is_bracketed(host)) /* PHP takes them off any host */
+		host = (struct slice){ host.start + 1, host.length - 2 };
 	if (slice_has(host, ';'))
 		return parser_refuse(parser,
 		                     "has a ';', which separates nothing: PHP takes it as a part "
 		                     "of the host; separate stores with a comma");
 	if (slice_is_number(host))
 		return parser_refuse(parser, "has a bare number where the host should be");
-	if (host.length > 2 && host.start[0] == '[' && host.start[host.length - 1] == ']')
-		return set_bracketed(parser, host, port);
 	if (!slice_consists_of(host, "-._:"))
 		return parser_refuse(parser, "has a host with characters that no host name has");
 	int r = set(parser, host, port);
@@ -81,7 +85,7 @@ static int from_host(struct parser *parser)
 		return parser_refuse(parser,
 		                     "is no absolute path of a unix socket; write three slashes: "
 		                     "\"unix:///run/redis.sock?...\"");
-	int r = set_host(parser, url->host, url->port ? url->port : DEFAULT_PORT);
+	int r = set_host(parser, url->host, url->port ? url->port : STORE_PORT);
 	if (r < 0)
 		return r;
 	bool known = !url->scheme.start || parser->store->tls || slice_is(url->scheme, "tcp");
@@ -169,7 +173,7 @@ static int from_path(struct parser *parser)
 		return parser_refuse(parser,
 		                     "has no scheme, so that PHP takes the slash as a part of the "
 		                     "host; write \"tcp://HOST:PORT?database=N\"");
-	int r = set_host(parser, url->path, DEFAULT_PORT);
+	int r = set_host(parser, url->path, STORE_PORT);
 	if (r == 0 && url->scheme.start)
 		parser_trap(parser, TRAP_SCHEME, "'tcp:' without // is read by luck");
 	if (r == 0 && slice_has(url->path, ':'))

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "session/finding.h"
 #include "session/savepath.h"
 #include "session/store.h"
 
@@ -10,17 +11,39 @@ enum {
 	PLANS_MAX = 64,
 };
 
+/* What PHP's handler asks for beside SETEX, GET and DEL, by its settings. */
+struct needs {
+	bool expire, exists, getex, lock;
+};
+
+struct planned_store {
+	struct store_address address;
+	struct needs needs;
+	uint32_t workers; /* of all pools that use it: who may want a connection at once */
+};
+
+struct planned_cluster {
+	struct save_path seeds;
+	struct needs needs;
+};
+
 /* Starts zeroed.  Holds passwords: the owner wipes it. */
 struct plan {
 	size_t count;
-	struct store_address stores[PLANS_MAX];
-	/* What to warn of when nothing measured is worse: */
-	char trap[SESSION_REASON_SIZE]; /* "pool www: ...", the first one; empty: none */
-	const char *unlocked;           /* the first pool without locking, or NULL */
+	struct planned_store stores[PLANS_MAX];
+	size_t cluster_count;
+	struct planned_cluster clusters[SESSION_SOURCES_MAX];
 };
 
 /*
- * Add what @source names, which is borrowed.  Sets report->uses_redis, and says there what cannot
- * be asked: a save_path that PHP refuses is a failure, a cluster or one store too many a warning.
+ * Add what @source names.  What cannot be asked is noted: a save_path that PHP refuses has failed,
+ * a store too many is a warning, another handler is not asked.
  */
-void plan_add(struct plan *plan, const struct session_source *source, struct store_report *report);
+void plan_add(struct plan *plan, const struct session_source *source, struct findings *findings);
+
+/* Does @source keep sessions in Redis? */
+bool plan_is_redis(const struct session_source *source);
+bool plan_is_cluster(const struct session_source *source);
+
+/* "pool www" */
+void plan_subject(const struct session_source *source, char *to, size_t size);

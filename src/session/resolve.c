@@ -9,7 +9,6 @@
 #include <nss.h>
 #endif
 
-#include "session/verdict.h"
 #include "session/where.h"
 #include "util/text.h"
 
@@ -45,61 +44,83 @@ static bool is_listed(const struct target *targets, int n)
 	return false;
 }
 
-static int resolve_fail(const struct store_address *store, int error, struct store_report *report)
+static int resolve_fail(const struct store_address *store, int error, struct findings *findings)
 {
 	char where[STORE_WHERE_SIZE];
 	struct text text = TEXT(where);
 	const char *cause = error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
-	const char *fix = error == EAI_AGAIN ? "; does the name server answer?"
-	                                     : "; is it in the same network?";
 
 	where_add(&text, store);
-	verdict_fail(report, store, "%s: cannot resolve '%s': %s%s", where, store->host, cause,
-	             fix);
+	findings_note(findings, FINDING_RESOLVE, FINDING_FAILED, where,
+	              error == EAI_AGAIN ? "does the name server answer?"
+	                                 : "is it in the same network?",
+	              "cannot resolve '%s': %s", store->host, cause);
 	return -EHOSTUNREACH;
 }
 
-static int resolve_name(const struct store_address *store, struct target targets[TARGETS_MAX],
-                        struct store_report *report)
+/* Fills @targets from *@n on.  0, or a code for gai_strerror(). */
+static int look_up(const char *host, unsigned port, struct target targets[TARGETS_MAX], int *n)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
-	char port[sizeof("65535")];
-	struct text text = TEXT(port);
-	int n = 0;
+	char number[sizeof("65535")];
+	struct text text = TEXT(number);
 
-	text_add(&text, "%u", store->port);
+	text_add(&text, "%u", port);
 	hints.ai_flags = AI_NUMERICSERV;
-	int error = getaddrinfo(store->host, port, &hints, &list);
+	int error = getaddrinfo(host, number, &hints, &list);
 	if (error != 0)
-		return resolve_fail(store, error, report);
-	for (const struct addrinfo *a = list; a && n < TARGETS_MAX; a = a->ai_next) {
-		memcpy(&targets[n].at.storage, a->ai_addr, a->ai_addrlen);
-		targets[n].length = a->ai_addrlen;
-		target_name(&targets[n]);
-		n += !is_listed(targets, n);
+		return error;
+	for (const struct addrinfo *a = list; a && *n < TARGETS_MAX; a = a->ai_next) {
+		memcpy(&targets[*n].at.storage, a->ai_addr, a->ai_addrlen);
+		targets[*n].length = a->ai_addrlen;
+		target_name(&targets[*n]);
+		*n += !is_listed(targets, *n);
 	}
 	freeaddrinfo(list);
-	return n;
+	return 0;
+}
+
+static int resolve_name(const struct store_address *store, struct target targets[TARGETS_MAX],
+                        struct findings *findings)
+{
+	int n = 0;
+	int error = look_up(store->host, store->port, targets, &n);
+
+	return error != 0 ? resolve_fail(store, error, findings) : n;
+}
+
+int resolve_tasks(const char *service, unsigned port, struct target targets[TARGETS_MAX])
+{
+	char host[STORE_HOST_SIZE + sizeof("tasks.")];
+	struct text text = TEXT(host);
+	int n = 0;
+
+	text_add(&text, "tasks.%s", service);
+	int error = look_up(host, port, targets, &n);
+	if (error == EAI_AGAIN)
+		return -EAGAIN;
+	return error == 0 ? n : 0;
 }
 
 static int resolve_socket(const struct store_address *store, struct target *target,
-                          struct store_report *report)
+                          struct findings *findings)
 {
 	target->at.local.sun_family = AF_UNIX;
 	target->length = sizeof(target->at.local);
 	target->text[0] = '\0';
 	if (text_copy(target->at.local.sun_path, sizeof(target->at.local.sun_path), store->host))
 		return 1;
-	verdict_fail(report, store, "%s: the path of a unix socket has at most %zu bytes",
-	             store->host, sizeof(target->at.local.sun_path) - 1);
+	findings_note(findings, FINDING_RESOLVE, FINDING_FAILED, store->host, NULL,
+	              "the path of a unix socket has at most %zu bytes",
+	              sizeof(target->at.local.sun_path) - 1);
 	return -ENAMETOOLONG;
 }
 
 int resolve(const struct store_address *store, struct target targets[TARGETS_MAX],
-            struct store_report *report)
+            struct findings *findings)
 {
 	if (store->port == 0)
-		return resolve_socket(store, targets, report);
-	return resolve_name(store, targets, report);
+		return resolve_socket(store, targets, findings);
+	return resolve_name(store, targets, findings);
 }

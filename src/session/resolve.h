@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "session/finding.h"
 #include "session/savepath.h"
-#include "session/store.h"
 #include "util/macros.h"
 
 enum {
@@ -38,7 +38,18 @@ void resolve_prepare(uint32_t timeout_ms);
  * first TARGETS_MAX of them.  @targets must be zeroed.
  *
  * Blocks for a name server.  Returns how many there are and fills @targets, or a negative errno
- * after saying why in @report.
+ * after noting why in @findings, which
+ * may be NULL.
  */
 MUST_CHECK int resolve(const struct store_address *store, struct target targets[TARGETS_MAX],
-                       struct store_report *report);
+                       struct findings *findings);
+
+/*
+ * Find the addresses of "tasks.@service", which Docker Swarm's name server has: those of the single
+ * tasks behind a service's one address.  @targets must be zeroed.
+ *
+ * Blocks for a name server.  Returns how many there are, 0 also when there is no such name, or
+ * -EAGAIN when the name server does not answer.
+ */
+MUST_CHECK int resolve_tasks(const char *service, unsigned port,
+                             struct target targets[TARGETS_MAX]);

@@ -8,8 +8,46 @@
 #include "util/clock.h"
 
 enum {
-	ANSWERS_MAX = 64 * 1024, /* bytes of all answers; ours are shorter than 1 KiB */
+	ANSWERS_MAX =
+		512 * 1024, /* bytes of all answers; INFO has some KiB, most less than 100 bytes */
+	ELEMENTS_MAX = 32 * 1024, /* of all arrays; hiredis allocates as many as it is told */
 };
+
+/* The type of the last argument of createArray. */
+#if HIREDIS_MAJOR < 1
+typedef int element_count;
+#else
+typedef size_t element_count;
+#endif
+
+static redisReplyObjectFunctions bounded;
+static void *(*create_array)(const redisReadTask *task, element_count elements);
+
+static void *create_bounded_array(const redisReadTask *task, element_count elements)
+{
+	struct resp *resp = task->privdata;
+
+	if ((size_t)elements > ELEMENTS_MAX - resp->elements)
+		return NULL;
+	resp->elements += (size_t)elements;
+	return create_array(task, elements);
+}
+
+static redisReader *make_reader(struct resp *resp)
+{
+	redisReader *reader = redisReaderCreate();
+
+	if (!reader)
+		return NULL;
+	if (!create_array) {
+		bounded = *reader->fn;
+		create_array = bounded.createArray;
+		bounded.createArray = create_bounded_array;
+	}
+	reader->fn = &bounded;
+	reader->privdata = resp;
+	return reader;
+}
 
 struct resp resp_init(uint64_t deadline_us)
 {
@@ -110,7 +148,7 @@ static ssize_t receive(const struct resp *resp, char *bytes, size_t size)
 
 static bool is_reply_type(char c)
 {
-	return c == '+' || c == '-' || c == ':' || c == '$';
+	return c == '+' || c == '-' || c == ':' || c == '$' || c == '*';
 }
 
 /* Hand @size bytes, at least one, to the reader. */
@@ -118,7 +156,6 @@ static int feed(struct resp *resp, const char *bytes, size_t size)
 {
 	if (resp->first == 0)
 		resp->first = bytes[0];
-	/* Never an array: hiredis would allocate as many elements as it is told. */
 	if (!is_reply_type(resp->first))
 		return -EBADMSG;
 	resp->received += size;
@@ -160,7 +197,7 @@ static int wait_for_reply(struct resp *resp, redisReply **reply)
 int resp_ask(struct resp *resp, int count, const char **words, redisReply **reply)
 {
 	if (!resp->reader)
-		resp->reader = redisReaderCreate();
+		resp->reader = make_reader(resp);
 	if (!resp->reader)
 		return -ENOMEM;
 	int r = send_command(resp, count, words);

@@ -12,12 +12,16 @@
 
 #include "util/macros.h"
 
-/* A conversation.  Starts as resp_init() made it; the owner calls resp_done(). */
+/*
+ * A conversation.  Starts as resp_init() made it; the owner calls resp_done().  Not to be moved
+ * once something was asked.
+ */
 struct resp {
 	int fd;
 	redisReader *reader;
 	uint64_t deadline_us; /* of util/clock.h */
 	size_t received;      /* bytes of all answers */
+	size_t elements;      /* of all arrays among them */
 	char first;           /* byte of the last answer; 0: none came */
 };
 
@@ -35,8 +39,8 @@ void resp_done(struct resp *resp);
 MUST_CHECK int resp_connect(struct resp *resp, const struct sockaddr *address, socklen_t length);
 
 /*
- * Send the @count @words as one command and wait for its answer: a status, an error, an integer or
- * a string, never an array.  Blocks until the deadline at most.
+ * Send the @count @words as one command and wait for its answer.  Blocks until the deadline at
+ * most.
  *
  * Returns 0 and an answer in *@reply that the caller frees with freeReplyObject().  Or
  * -ETIMEDOUT; -ENODATA when the connection was closed; -EBADMSG when what came is not Redis'

@@ -22,6 +22,7 @@ void sample_make(struct sample *sample, const char *prefix)
 {
 	unsigned char noise[2 * SAMPLE_RANDOM];
 	struct text key = TEXT(sample->key), value = TEXT(sample->value);
+	struct text lock = TEXT(sample->lock);
 
 	make_noise(noise);
 	text_add(&key, "%s__twinit:probe:", prefix);
@@ -29,4 +30,5 @@ void sample_make(struct sample *sample, const char *prefix)
 		text_add(&key, "%02x", noise[i]);
 		text_add(&value, "%02x", noise[SAMPLE_RANDOM + i]);
 	}
+	text_add(&lock, "%s_LOCK", sample->key);
 }

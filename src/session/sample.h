@@ -9,6 +9,7 @@ enum {
 
 struct sample {
 	char key[STORE_PREFIX_SIZE + 64];
+	char lock[STORE_PREFIX_SIZE + 64 + sizeof("_LOCK")]; /* as phpredis calls it */
 	char value[2 * SAMPLE_RANDOM + 1];
 };
 

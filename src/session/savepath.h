@@ -17,9 +17,11 @@
 enum {
 	STORES_MAX = 16,
 	STORE_HOST_SIZE = 256,
+	STORE_WHERE_SIZE = 320, /* see where_add() */
 	STORE_AUTH_SIZE = 512,
 	STORE_PREFIX_SIZE = 128,
 	SAVE_PATH_TRAP_SIZE = 512,
+	STORE_PORT = 6379, /* where no port is named */
 };
 
 struct store_address {

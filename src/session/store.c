@@ -3,89 +3,149 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session/cluster.h"
+#include "session/doubts.h"
+#include "session/follow.h"
+#include "session/inquiry.h"
+#include "session/login.h"
 #include "session/plan.h"
-#include "session/probe.h"
 #include "session/resolve.h"
-#include "session/verdict.h"
 #include "session/where.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
 
-/* Two addresses of one family are two stores; one of each family is one dual-stack store. */
-static void check_addresses(const struct store_address *store, const struct target *targets, int n,
-                            struct store_report *report)
+static struct plan *make_plan(const struct store_query *query, struct findings *findings)
 {
-	int inet4 = 0, inet6 = 0;
+	struct plan *plan = calloc(1, sizeof(*plan));
 
-	for (int i = 0; i < n; i++) {
-		inet4 += targets[i].at.any.sa_family == AF_INET;
-		inet6 += targets[i].at.any.sa_family == AF_INET6;
+	for (unsigned i = 0; plan && i < query->count; i++)
+		plan_add(plan, &query->sources[i], findings);
+	return plan;
+}
+
+static void drop_plan(struct plan *plan)
+{
+	explicit_bzero(plan, sizeof(*plan));
+	free(plan);
+}
+
+/* --- the short answer --- */
+
+static const struct store_address *first_store(const struct plan *plan)
+{
+	if (plan->count > 0)
+		return &plan->stores[0].address;
+	return plan->cluster_count > 0 ? &plan->clusters[0].seeds.stores[0] : NULL;
+}
+
+/* The store that a failure is about, or else the first one. */
+static void fill_where(const struct plan *plan, const struct finding *failed,
+                       struct store_report *report)
+{
+	const struct store_address *store = first_store(plan);
+	struct text where = TEXT(report->where);
+
+	for (size_t i = 0; failed && i < plan->count; i++) {
+		char name[STORE_WHERE_SIZE];
+		struct text text = TEXT(name);
+
+		where_add(&text, &plan->stores[i].address);
+		if (text_begins(failed->subject, name))
+			store = &plan->stores[i].address;
 	}
-	if (inet4 > 1 || inet6 > 1)
-		verdict_warn(report,
-		             "'%s' has %d addresses (%s, %s%s): if these are several stores, "
-		             "sessions get lost between them; run one primary, or name each store "
-		             "in session.save_path",
-		             store->host, n, targets[0].text, targets[1].text,
-		             n > 2 ? ", ..." : "");
+	if (store)
+		where_add(&where, store);
 }
 
-static void ask_one(const struct store_address *store, uint32_t timeout_ms,
-                    struct store_report *report)
+static void conclude(const struct plan *plan, const struct findings *findings,
+                     struct store_report *report)
 {
-	struct target targets[TARGETS_MAX] = { 0 };
-	char why[SESSION_REASON_SIZE] = "";
-	int connected = 0;
-	int n = resolve(store, targets, report);
+	const struct finding *failed = findings_first(findings, FINDING_FAILED);
+	const struct finding *warning = findings_first(findings, FINDING_WARNING);
 
-	report->stores++;
-	if (n < 0)
-		return;
-	check_addresses(store, targets, n, report);
-	for (int i = 0; i < n; i++)
-		connected += probe(store, &targets[i], timeout_ms, report, why, sizeof(why));
-	if (connected == 0)
-		verdict_fail(report, store, "%s", why);
-	else if (why[0])
-		verdict_warn(report, "%s (PHP goes on to the next address)", why);
-	if (store->tls && connected > 0)
-		verdict_warn(report, "tls://%s:%u takes connections, but is not asked over TLS",
-		             store->host, store->port);
-}
-
-/* What is told when nothing measured is worse. */
-static void conclude(const struct plan *plan, struct store_report *report)
-{
-	if (plan->trap[0])
-		verdict_warn(report, "%s", plan->trap);
-	if (plan->unlocked)
-		verdict_warn(report,
-		             "pool %s: redis.session.locking_enabled is off: requests of one "
-		             "visitor at the same time overwrite each other's session",
-		             plan->unlocked);
-	if (plan->count > 0 && report->state != STORE_FAILED) {
-		struct text where = TEXT(report->where);
-
+	fill_where(plan, failed, report);
+	report->members = findings->member_count;
+	if (report->where[0])
 		report->state = STORE_OK;
-		where_add(&where, &plan->stores[0]);
+	if (failed) {
+		report->state = STORE_FAILED;
+		finding_sentence(failed, report->reason, sizeof(report->reason));
+	}
+	if (warning)
+		finding_sentence(warning, report->warning, sizeof(report->warning));
+}
+
+static void ask_plan(const struct plan *plan, struct asking *asking)
+{
+	const struct store_query *query = asking->query;
+
+	for (size_t i = 0; i < plan->count; i++)
+		inquiry_run(asking, &plan->stores[i]);
+	for (size_t i = 0; i < plan->cluster_count; i++)
+		cluster_run(asking, &plan->clusters[i]);
+	/* What was seen is worth more than what is likely. */
+	for (unsigned i = 0; i < query->count; i++) {
+		doubts_note(&query->sources[i], asking->findings);
+		asking->report->uses_redis |= plan_is_redis(&query->sources[i]);
 	}
 }
 
-void store_ask(const struct session_source *sources, unsigned count, uint32_t timeout_ms,
+void store_ask(const struct store_query *query, struct findings *findings,
                struct store_report *report)
 {
-	_cleanup_free_ struct plan *plan = calloc(1, sizeof(*plan));
+	struct asking asking = {
+		.query = query,
+		.deadline_us = clock_us() + (uint64_t)query->total_ms * 1000,
+		.findings = findings,
+		.report = report,
+	};
 
+	memset(findings, 0, sizeof(*findings));
 	memset(report, 0, sizeof(*report));
+	resolve_prepare(query->timeout_ms);
+	members_self(&query->membership, &asking.self);
+	struct plan *plan = make_plan(query, findings);
 	if (!plan) {
-		verdict_fail(report, NULL, "no memory to ask the session store");
+		report->state = STORE_FAILED;
+		text_copy_cut(report->reason, sizeof(report->reason),
+		              "no memory to ask the session store");
 		return;
 	}
-	resolve_prepare(timeout_ms);
-	for (unsigned i = 0; i < count; i++)
-		plan_add(plan, &sources[i], report);
+	ask_plan(plan, &asking);
+	conclude(plan, findings, report);
+	drop_plan(plan);
+}
+
+/* --- leaving --- */
+
+static void leave(const struct store_address *store, const char *id, bool cluster,
+                  uint64_t deadline_us)
+{
+	struct target targets[TARGETS_MAX] = { 0 };
+	struct follow link;
+	int n = store->tls ? 0 : resolve(store, targets, NULL);
+
+	follow_init(&link, store, cluster);
+	link.resp.deadline_us = deadline_us;
+	if (n > 0 && login(&link.resp, store, &targets[0]) == 0)
+		members_leave(&link.carrier, store->prefix, id);
+	follow_done(&link);
+}
+
+void store_leave(const struct store_query *query)
+{
+	uint64_t deadline_us = clock_us() + (uint64_t)query->total_ms * 1000;
+	const char *id = query->membership.id;
+	struct plan *plan;
+
+	resolve_prepare(query->timeout_ms);
+	plan = make_plan(query, NULL);
+	if (!plan)
+		return;
 	for (size_t i = 0; i < plan->count; i++)
-		ask_one(&plan->stores[i], timeout_ms, report);
-	conclude(plan, report);
-	explicit_bzero(plan, sizeof(*plan));
+		leave(&plan->stores[i].address, id, false, deadline_us);
+	for (size_t i = 0; i < plan->cluster_count; i++)
+		leave(&plan->clusters[i].seeds.stores[0], id, true, deadline_us);
+	drop_plan(plan);
 }

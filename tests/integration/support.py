@@ -11,6 +11,7 @@ import os
 import pwd
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -289,6 +290,13 @@ def start_and_wait_for_end(site, argv=None, env=None):
     with contextlib.suppress(StackError):  # it was gone before its pid could be read
         site.task.start(argv, env)
     return site.task.wait(60)
+
+
+def redis_command(site, *words):
+    """What the site's Redis answers, as redis-cli shows it in a pipe."""
+    done = subprocess.run(["redis-cli", "-h", HOST, "-p", str(site.redis_port), *words], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS)
+    return done.stdout.rstrip("\n")
 
 
 def errors_of(task):

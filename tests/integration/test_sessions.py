@@ -1,6 +1,8 @@
 """Item 6, second half, and item 7: Redis comes and goes, and two tasks share one."""
 
 import itertools
+import subprocess
+import threading
 
 import pytest
 
@@ -184,7 +186,32 @@ def test_both_tasks_say_which_store_they_use(make_site):
     for task in site.tasks:
         done = task.twinit("sessions")
         assert done.returncode == 0
-        assert "www: ok: 127.0.0.1:%d" % site.redis_port in done.stdout
+        assert "www: ok: write: 127.0.0.1:%d: " % site.redis_port in done.stdout
+        assert ": failed: " not in done.stdout and ": warning: " not in done.stdout, done.stdout
+
+
+# What killed workers leave behind.
+
+def keys(site, pattern):
+    """The keys in the store that match."""
+    command = ["redis-cli", "-p", str(site.redis_port), "--raw", "keys", pattern]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_the_lock_of_a_killed_worker_is_released_long_before_it_expires(make_site):
+    site = make_site(env={**OFTEN, "TWINIT_APP_DRAIN_TIMEOUT": "200ms"},
+                     ini={"redis.session.lock_expire": "600"})
+    cookie = Visitor(site, ["/session.php"]).cookie
+    holder = threading.Thread(target=lambda: site.get("/hold.php?ms=60000", cookie=cookie), daemon=True)
+    holder.start()
+    locks = "*" + cookie.partition("=")[2] + "_LOCK"
+    wait_until("the session is locked", SECONDS, lambda: keys(site, locks))
+    site.roll_to(2)
+    wait_until("the lock is released", SECONDS, lambda: keys(site, locks), lambda seen: not seen)
+    assert len(site.said("released 1 session lock")) == 1
+    # A session that is locked for 10 minutes would make this wait 5 s and fail.
+    assert site.get("/session.php", cookie=cookie).body == "2"
+    holder.join()
 
 
 def test_two_stores_would_have_been_noticed_by_the_counter(make_site):

@@ -129,10 +129,15 @@ static const struct set_row {
 	  "fail_health: 'sometimes' is not one of boot, always, never" },
 	{ "a wait", "sessions", "wait", "5m", NULL },
 	{ "no wait", "sessions", "wait", "0s", NULL },
+	{ "a service", "sessions", "service", "shop_php.web-1", NULL },
+	{ "no service", "sessions", "service", "", NULL },
+	{ "a name that DNS cannot have", "sessions", "service", "tasks/php",
+	  "service: 'tasks/php' is no name of a service; write it as in DNS, without tasks." },
 	{ "a key of [twinit]", "sessions", "isolation", "none",
 	  "unknown key 'isolation' in [sessions]; it belongs in [twinit]" },
 	{ "far from everything", "sessions", "password", "x",
-	  "unknown key 'password' in [sessions]; valid are verify, fail_health, wait, every" },
+	  "unknown key 'password' in [sessions]; valid are verify, fail_health, wait, every, "
+	  "service" },
 
 	{ "a binary", "app www", "php_fpm", "php-fpm8.4", NULL },
 	{ "no binary", "app www", "php_fpm", "", "php_fpm: must not be empty" },
@@ -214,7 +219,8 @@ static const struct set_row {
 	{ "letters are too many", "twinit", "isolationnn", "none",
 	  "unknown key 'isolationnn' in [twinit]; did you mean 'isolation'?" },
 	{ "an empty key", "sessions", "", "x",
-	  "unknown key '' in [sessions]; valid are verify, fail_health, wait, every" },
+	  "unknown key '' in [sessions]; valid are verify, fail_health, wait, every, "
+	  "service" },
 	{ "a key of [twinit]", "app www", "run_dir", "/x",
 	  "unknown key 'run_dir' in [app www]; it belongs in [twinit]" },
 	{ "a key of [sessions]", "app www", "wait", "1s",

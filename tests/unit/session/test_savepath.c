@@ -86,7 +86,8 @@ static const struct row {
 	{ "brackets are a trap before 6.0", "tcp://[::1]:7000?" T, "tcp ::1:7000", "\"tcp://::1:7000?" },
 	{ "brackets without port", "tcp://[::1]?" T, "tcp ::1:6379", "before 6.0" },
 	{ "brackets and no scheme", "[::1]:7000", REFUSED, "tcp://::1:6379" },
-	{ "brackets around a name", "tcp://[h]:7000", REFUSED, "no IPv6 address" },
+	{ "brackets around a name are taken off", "tcp://[h]:7000?" T, "tcp h:7000", NO_TRAP },
+	{ "brackets around nonsense", "tcp://[h:]:7000", REFUSED, "no IPv6 address" },
 	{ "an address without port loses its end", "tcp://fe80::1?" T, REFUSED, "with its port" },
 	{ "a bare address is taken whole", "::1?" T, "tcp ::1:6379", "all of it for the address" },
 
