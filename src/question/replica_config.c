@@ -48,6 +48,15 @@ static bool read_switch(struct reading *r, const char *pool, const char *setting
 	       strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0;
 }
 
+/* "Redis Version => 5.3.7"; 0 when the extension is not there. */
+static uint32_t phpredis_version(const char *info)
+{
+	static const char key[] = "\nRedis Version => ";
+	const char *at = strstr(info, key);
+
+	return at ? (uint32_t)strtoul(at + strlen(key), NULL, 10) : 0;
+}
+
 static int read_source(struct reading *r, const struct fpm_pool *pool,
                        struct session_source *source)
 {
@@ -55,7 +64,10 @@ static int read_source(struct reading *r, const struct fpm_pool *pool,
 	unsigned replicas = r->answer->app.workers == WORKERS_FULL ? r->answer->app.replicas : 1;
 	int result = 0;
 
-	*source = (struct session_source){ .workers = pool->max_children * replicas };
+	*source = (struct session_source){
+		.workers = pool->max_children * replicas,
+		.phpredis = phpredis_version(r->info),
+	};
 	memcpy(source->pool, pool->name, sizeof(source->pool));
 	read_text(r, name, "session.save_handler", source->handler, sizeof(source->handler),
 	          &result);

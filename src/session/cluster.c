@@ -172,7 +172,8 @@ static bool ask_seed(struct seed *seed, bool last)
 	int r = -EHOSTUNREACH;
 	bool found = true;
 
-	seed->count = resolve(seed->store, seed->targets, last ? seed->asking->findings : NULL);
+	seed->count = asking_resolve(seed->asking, seed->store, seed->targets,
+	                             last ? seed->asking->findings : NULL);
 	if (seed->count < 0 && !last)
 		findings_note(seed->asking->findings, FINDING_RESOLVE, FINDING_WARNING,
 		              seed->store->host, NULL,

@@ -20,7 +20,8 @@ static void check_path(const struct session_source *source, const char *subject,
 	struct save_path path;
 	int r = plan_is_cluster(source)
 	                ? cluster_path_parse(source->save_path, &path, why, sizeof(why))
-	                : save_path_parse(source->save_path, &path, why, sizeof(why));
+	                : save_path_parse_for(source->save_path, source->phpredis, &path, why,
+	                                      sizeof(why));
 
 	if (r >= 0 && path.trap[0])
 		findings_note_sentence(findings, FINDING_SAVE_PATH, FINDING_WARNING, subject,

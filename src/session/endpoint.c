@@ -36,7 +36,7 @@ static int set_bracketed(struct parser *parser, struct slice host, int port)
 		return parser_refuse(
 			parser,
 			"has brackets around something with colons that is no IPv6 address");
-	if (r == 0)
+	if (r == 0 && parser->phpredis < 6)
 		parser_trap(parser, TRAP_IPV6,
 		            "phpredis before 6.0 cannot connect to an address in brackets");
 	return r;

@@ -31,6 +31,16 @@ struct inquiry {
 	uint32_t members;
 };
 
+int asking_resolve(struct asking *asking, const struct store_address *store,
+                   struct target targets[TARGETS_MAX], struct findings *findings)
+{
+	uint64_t start = clock_us();
+	int n = resolve(store, targets, findings);
+
+	asking->deadline_us += clock_us() - start;
+	return n;
+}
+
 uint64_t asking_deadline(const struct asking *asking)
 {
 	uint64_t soon = clock_us() + (uint64_t)asking->query->timeout_ms * 1000;
@@ -316,7 +326,7 @@ void inquiry_run(struct asking *asking, const struct planned_store *store)
 	q->store = store;
 	q->subject =
 		subject_init(&store->address, NULL, asking->query->timeout_ms, asking->findings);
-	q->count = resolve(&store->address, q->targets, asking->findings);
+	q->count = asking_resolve(asking, &store->address, q->targets, asking->findings);
 	int connected = connect_all(q);
 	if (connected > 0 && store->address.tls)
 		note_tls(q);

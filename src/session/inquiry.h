@@ -19,6 +19,13 @@ struct asking {
 	struct tasks tasks;
 };
 
+/*
+ * As resolve().  What a slow name server takes is no part of the time for questions, or the last
+ * store would look silent.
+ */
+MUST_CHECK int asking_resolve(struct asking *asking, const struct store_address *store,
+                              struct target targets[TARGETS_MAX], struct findings *findings);
+
 /* When a conversation that begins now has to end. */
 uint64_t asking_deadline(const struct asking *asking);
 

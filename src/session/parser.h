@@ -34,6 +34,7 @@ enum trap {
 };
 
 struct parser {
+	unsigned phpredis; /* its major version; 0: not known */
 	struct save_path *path;
 	struct text why;   /* gets the sentence of a refusal */
 	enum trap trap;    /* the worst of all parts; its sentence is in path->trap */

@@ -130,7 +130,14 @@ static int read_list(struct parser *parser, const char *text)
 
 int save_path_parse(const char *text, struct save_path *path, char *why, size_t why_size)
 {
+	return save_path_parse_for(text, 0, path, why, why_size);
+}
+
+int save_path_parse_for(const char *text, unsigned phpredis, struct save_path *path, char *why,
+                        size_t why_size)
+{
 	struct parser parser = {
+		.phpredis = phpredis,
 		.path = path,
 		.why = text_init(why, why_size),
 		.trap = TRAP_NONE,

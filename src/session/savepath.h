@@ -61,3 +61,8 @@ struct save_path {
  */
 MUST_CHECK int save_path_parse(const char *text, struct save_path *path, char *why,
                                size_t why_size);
+
+/* The same without the traps of versions before 6 where @phpredis, the major version, is one of 6
+ * or later; 0: it is not known. */
+MUST_CHECK int save_path_parse_for(const char *text, unsigned phpredis, struct save_path *path,
+                                   char *why, size_t why_size);

@@ -29,7 +29,8 @@ struct session_source {
 	char handler[SESSION_HANDLER_SIZE]; /* "files", "redis", "rediscluster", ... */
 	char save_path[SESSION_SAVE_PATH_SIZE];
 	uint32_t gc_maxlifetime_s;
-	uint32_t workers; /* of all replicas */
+	uint32_t workers;  /* of all replicas */
+	uint32_t phpredis; /* its major version; 0: not known */
 	bool lazy_write;
 	bool strict_mode;
 	bool early_refresh; /* redis.session.early_refresh, of phpredis 6 */

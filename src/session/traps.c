@@ -99,7 +99,7 @@ void traps_check(struct parser *parser)
 		parser_trap(parser, TRAP_FRAGMENT, "PHP ignores what follows the #");
 	for (int option = 0; option < OPTION_COUNT; option++)
 		check_value(parser, (enum option)option);
-	if (parser->options.values[OPTION_STREAM].set)
+	if (parser->options.values[OPTION_STREAM].set && parser->phpredis < 6)
 		parser_trap(parser, TRAP_STREAM, "phpredis before 6.0 ignores stream[]");
 	check_timeouts(parser);
 }

@@ -429,3 +429,11 @@ def test_a_site_without_redis_sessions_needs_and_reports_nothing(cold_site):
     assert (status["healthy"], status["degraded"]) == (True, False)
     assert not [line for line in site.task.since() if "warning" in line or "session" in line]
     assert "is active on 2 replicas" in site.task.restart()
+
+
+def test_the_document_has_a_row_for_each_finding():
+    source, _, _ = (support.REPO / "src" / "session" / "finding.c").read_text().partition("result_names")
+    names = re.findall(r'\[FINDING_\w+\] = "([\w-]+)"', source)
+    rows = [line for line in (support.REPO / "doc" / "sessions.md").read_text().splitlines() if line.startswith("| `")]
+    assert len(names) > 20
+    assert not [name for name in names if not any("`%s`" % name in row.split("|")[1] for row in rows)]

@@ -3,6 +3,8 @@
 
 #include "../util/leaks.h"
 #include "control/connection.h"
+#include "util/cleanup.h"
+#include "util/passing.h"
 
 static struct wire_reply reply;
 
@@ -79,12 +81,47 @@ static void test_texts_are_ended(void **state)
 	assert_true(ended);
 }
 
+/* Findings come as a descriptor; with any other message one is nobody's and closed. */
+static void test_only_sessions_keep_the_descriptor_that_came_along(void **state)
+{
+	static const struct {
+		uint32_t kind;
+		bool passed, kept;
+	} kinds[] = {
+		{ WIRE_SESSIONS, true, true },
+		{ WIRE_SESSIONS, false, false },
+		{ WIRE_END, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		ssize_t size = (ssize_t)wire_reply_size(kinds[i].kind);
+		int ends[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+		memset(&reply, 0, sizeof(reply));
+		reply.magic = WIRE_MAGIC;
+		reply.kind = kinds[i].kind;
+		assert_int_equal(passing_send(ends[1], &reply, (size_t)size,
+		                              kinds[i].passed ? ends[1] : FD_NONE, 0),
+		                 size);
+		assert_int_equal(connection_receive(ends[0], &reply, 1000), 0);
+		if (kinds[i].kept)
+			assert_int_equal(close(reply.sessions.findings_fd), 0);
+		else if (reply.kind == WIRE_SESSIONS)
+			assert_int_equal(reply.sessions.findings_fd, FD_NONE);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_message),
 		TEST(test_silence_is_a_timeout_and_a_hang_up_is_none),
 		TEST(test_texts_are_ended),
+		TEST(test_only_sessions_keep_the_descriptor_that_came_along),
 	};
 
 	return cmocka_run_group_tests_name("control/connection", tests, NULL, NULL);
