@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init/chain.h"
 #include "init/roll.h"
 #include "init/sessions.h"
 #include "init/shutdown.h"
@@ -253,6 +254,21 @@ static void answer_sessions(struct supervisor *s, struct client *client)
 			sessions_ask(&s->apps[i]);
 }
 
+static bool is_waiting(const struct client *client, const struct app *app)
+{
+	return client->source.fd >= 0 && client->asked &&
+	       client->request.command == COMMAND_SESSIONS && client->awaits[app->index] != 0;
+}
+
+void answers_store_asked(struct app *app)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (is_waiting(&app->supervisor->server.clients[i], app)) {
+			chain_look(app);
+			return;
+		}
+}
+
 void answers_sessions_asked(struct app *app)
 {
 	struct server *server = &app->supervisor->server;
@@ -261,11 +277,10 @@ void answers_sessions_asked(struct app *app)
 		struct client *client = &server->clients[i];
 		bool more = false;
 
-		if (client->source.fd < 0 || !client->asked ||
-		    client->request.command != COMMAND_SESSIONS || !client->awaits[app->index])
+		if (!is_waiting(client, app))
 			continue;
 		send_sessions(app, client);
-		if (app->store.state == STORE_FAILED)
+		if (app->store.state == STORE_FAILED || app->chain_failed)
 			client->exit_status = EXIT_FAILURE;
 		client->awaits[app->index] = 0;
 		for (size_t a = 0; a < APPS_MAX; a++)

@@ -6,5 +6,8 @@
 /* server->on_request */
 void answers_request(struct server *server, struct client *client);
 
-/* The stores of @app were asked: tell those who wait for it. */
+/* The stores of @app were asked; who wants to see all findings waits for PHP's too. */
+void answers_store_asked(struct app *app);
+
+/* All was asked: tell those who wait for it. */
 void answers_sessions_asked(struct app *app);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "init/answers.h"
 #include "init/launch.h"
 #include "init/master.h"
 #include "init/report.h"
@@ -24,7 +25,10 @@ enum {
 int chain_prepare(struct supervisor *supervisor)
 {
 	int dir_fd = supervisor->run.pin_fd;
+	struct text text = TEXT(supervisor->script);
 	int r = write_file_at(dir_fd, SCRIPT_NAME, script_php);
+
+	text_add(&text, "%s/pin/" SCRIPT_NAME, supervisor->run.path);
 
 	/* Readable for PHP whatever our umask is. */
 	if (r >= 0 && fchmodat(dir_fd, SCRIPT_NAME, 0644, 0) < 0)
@@ -60,10 +64,9 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 		return;
 	memcpy(&answer, data, sizeof(answer));
 	answer.why[sizeof(answer.why) - 1] = '\0';
-	answer.warning[sizeof(answer.warning) - 1] = '\0';
 	helper_stop(helper);
-	if (answer.warning[0] != '\0')
-		report_text(app, NEWS_SESSIONS_DOUBT, "%s", answer.warning);
+	if (answer.state == CHAIN_NOT_ASKED && answer.why[0] != '\0')
+		report_text(app, NEWS_SESSIONS_DOUBT, "%s", answer.why);
 	conclude(app, answer.state, answer.why);
 }
 
@@ -140,58 +143,110 @@ static bool name_replicas(struct app *app, enum group readers, const struct gene
 	return true;
 }
 
-static int start(struct app *app, const struct generation *generation,
-                 const struct chain_query *query)
+/* False when nobody is there to ask. */
+static bool make_query(struct app *app, enum group readers, struct chain_query *query)
+{
+	const struct generation *generation =
+		readers == GROUP_CANDIDATE ? app->candidate : app->active;
+
+	*query = (struct chain_query){
+		.private_fd = app->supervisor->run.private_fd,
+		.sources_fd = generation->sources,
+		.findings_fd = FD_NONE,
+		.script = app->supervisor->script,
+		.pool_count = generation->fpm.settings.pool_count,
+		.timeout_ms = CHAIN_MS,
+	};
+	for (unsigned pool = 0; pool < query->pool_count; pool++)
+		query->chrooted[pool] = generation->fpm.settings.pools[pool].chrooted;
+	return name_replicas(app, readers, generation, query);
+}
+
+static int start(struct app *app, const struct chain_query *query, struct helper *helper)
 {
 	struct supervisor *s = app->supervisor;
 	struct question question = {
 		.run = chain_run,
 		.query = query,
 		.power = POWER_PRIVATE,
-		.keep = { s->run.private_fd, generation->sources },
+		.keep = { query->private_fd, query->sources_fd },
 		.keep_count = 2,
 		.timeout_ms = CHAIN_MS + HELPER_SLACK_MS,
 	};
 
-	return helper_start(&app->chain, &s->loop, &s->inheritance, &question);
+	if (query->findings_fd >= 0)
+		question.keep[question.keep_count++] = query->findings_fd;
+	return helper_start(helper, &s->loop, &s->inheritance, &question);
 }
+
+static struct chain_query the_query; /* 6 KB: not on the stack */
 
 void chain_ask(struct app *app, enum group readers)
 {
-	static struct chain_query query; /* 6 KB: not on the stack */
-	const struct generation *generation =
-		readers == GROUP_CANDIDATE ? app->candidate : app->active;
-	char script[CONFIG_PATH_SIZE + sizeof("/pin/" SCRIPT_NAME)];
-	struct text text = TEXT(script);
-
 	app->proof = ANSWER_PENDING;
 	if (!sessions_wanted(app)) {
 		app->proof = ANSWER_YES;
 		return;
 	}
-	text_add(&text, "%s/pin/" SCRIPT_NAME, app->supervisor->run.path);
-	query = (struct chain_query){
-		.private_fd = app->supervisor->run.private_fd,
-		.sources_fd = generation->sources,
-		.script = script,
-		.pool_count = generation->fpm.settings.pool_count,
-		.timeout_ms = CHAIN_MS,
-	};
-	for (unsigned pool = 0; pool < query.pool_count; pool++)
-		query.chrooted[pool] = generation->fpm.settings.pools[pool].chrooted;
-	if (!name_replicas(app, readers, generation, &query)) {
+	if (!make_query(app, readers, &the_query)) {
 		conclude(app, CHAIN_FAILED, "no replica is ready to be asked");
 		return;
 	}
-	int r = start(app, generation, &query);
+	int r = start(app, &the_query, &app->chain);
 	if (r < 0)
 		conclude(app, CHAIN_FAILED, strerror(-r));
+}
+
+/* --- for somebody who asks now --- */
+
+static void on_look(struct helper *helper, const void *data, size_t size)
+{
+	struct app *app = container_of(helper, struct app, chain_look);
+	const struct chain_answer *answer = data;
+
+	if (size != sizeof(*answer))
+		return;
+	app->chain_failed = answer->state == CHAIN_FAILED;
+	if (helper->passed_fd >= 0) {
+		fd_close(&app->findings);
+		app->findings = TAKE_FD(helper->passed_fd);
+	}
+	helper_stop(helper);
+	answers_sessions_asked(app);
+}
+
+static void on_look_end(struct helper *helper)
+{
+	struct app *app = container_of(helper, struct app, chain_look);
+
+	log_write(LOG_WARNING, "%s: the helper that asks PHP for a session %s", app->config.name,
+	          helper->late ? "took too long" : "died");
+	app->chain_failed = true;
+	answers_sessions_asked(app);
+}
+
+void chain_look(struct app *app)
+{
+	app->chain_failed = false;
+	if (helper_running(&app->chain_look))
+		return;
+	if (!app->active || !app->store.uses_redis || !make_query(app, GROUP_ACTIVE, &the_query)) {
+		answers_sessions_asked(app);
+		return;
+	}
+	the_query.findings_fd = app->findings;
+	int r = start(app, &the_query, &app->chain_look);
+	if (r < 0) {
+		log_errno(r, "%s: cannot ask PHP for a session", app->config.name);
+		answers_sessions_asked(app);
+	}
 }
 
 void chain_stop(struct app *app)
 {
 	deadline_disarm(&app->supervisor->loop, &app->chain_again);
 	helper_stop(&app->chain);
+	helper_stop(&app->chain_look);
 }
 
 static void on_again(struct deadline *deadline)
@@ -211,4 +266,7 @@ void chain_init(struct app *app)
 	app->chain.source.fd = FD_NONE;
 	app->chain.on_answer = on_answer;
 	app->chain.on_end = on_end;
+	app->chain_look.source.fd = FD_NONE;
+	app->chain_look.on_answer = on_look;
+	app->chain_look.on_end = on_look_end;
 }

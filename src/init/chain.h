@@ -17,7 +17,14 @@ void chain_clean_up(struct supervisor *supervisor);
  */
 void chain_ask(struct app *app, enum group readers);
 
-/* The same for the replicas that serve, in a moment: at boot the store may come later than we. */
+/*
+ * Ask the replicas that serve for a client who wants to see all findings: app->findings and
+ * app->chain_failed are set, then answers_sessions_asked() is called.
+ */
+void chain_look(struct app *app);
+
+/* chain_ask() for the replicas that serve, in a moment: at boot the store may come later than we.
+ */
 void chain_ask_again(struct app *app);
 
 void chain_stop(struct app *app);

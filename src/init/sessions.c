@@ -88,7 +88,7 @@ static void take(struct app *app, const struct store_report *report)
 	}
 	tell(app, &before);
 	schedule(app);
-	answers_sessions_asked(app);
+	answers_store_asked(app);
 }
 
 /* The helper has read a server's bytes, so nothing in its answer is relied on. */

@@ -122,6 +122,8 @@ struct app {
 	enum answer preflight_answer;
 	struct helper chain; /* asks the candidates, or at boot the replicas, see chain.h */
 	struct deadline chain_again;
+	struct helper chain_look;   /* the same for a client who asks now */
+	bool chain_failed;          /* what came of that */
 	enum answer proof;          /* what came of it */
 	struct deadline lane_limit; /* for ROLL_LANE */
 	struct deadline drain_long_at;
@@ -181,7 +183,8 @@ struct supervisor {
 	uint64_t started_ms;
 
 	struct run_dir run;
-	int stderr_fd;       /* what masters get as stderr */
+	char script[CONFIG_PATH_SIZE + 32]; /* what PHP runs for the chain, as it sees it */
+	int stderr_fd;                      /* what masters get as stderr */
 	struct helper relay; /* copies the masters' stderr to ours, where they cannot open that */
 	struct deadline relay_again;
 	int relay_fd; /* what it copies from; FD_NONE: no relay */

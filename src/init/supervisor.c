@@ -69,6 +69,7 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 
 		helper_note_exit(&app->preflight, pid);
 		helper_note_exit(&app->chain, pid);
+		helper_note_exit(&app->chain_look, pid);
 		helper_note_exit(&app->publisher, pid);
 		helper_note_exit(&app->stores, pid);
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)

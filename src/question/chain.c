@@ -1,15 +1,20 @@
 #include "question/chain.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "process/helper.h"
 #include "question/fcgi_client.h"
+#include "session/finding_file.h"
+#include "session/plan.h"
+#include "session/resolve.h"
 #include "session/script.h"
-#include "session/store.h"
+#include "session/seek.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -19,21 +24,11 @@ struct chain {
 	const struct session_source *source;
 	unsigned pool;
 	uint64_t until_ms;
+	char subject[FINDING_SUBJECT_SIZE];
 	char value[32]; /* what the session shall hold */
 	struct script_answer said;
-	struct text why;
+	struct findings *findings;
 };
-
-static bool uses_redis(const struct session_source *source)
-{
-	return strcmp(source->handler, "redis") == 0 ||
-	       strcmp(source->handler, "rediscluster") == 0;
-}
-
-static void begin_why(struct chain *chain, const struct chain_replica *replica, const char *what)
-{
-	text_add(&chain->why, "pool %s: replica %u %s", chain->source->pool, replica->number, what);
-}
 
 /* What a replica answers to one request.  0, -ENOENT when PHP cannot see the script, or -errno. */
 static int ask(struct chain *chain, const struct chain_replica *replica, const char *query)
@@ -56,27 +51,49 @@ static int ask(struct chain *chain, const struct chain_replica *replica, const c
 	return status == 200 ? script_read(body, size, &chain->said) : -EBADMSG;
 }
 
-static int complain(struct chain *chain, const struct chain_replica *replica, int error)
+static void note(struct chain *chain, enum finding_result result, const char *fix, const char *seen)
 {
-	if (error == -ENOENT)
-		return error;
-	if (error == -ETIMEDOUT)
-		begin_why(chain, replica, "did not answer in time; does Redis hang?");
-	else
-		begin_why(chain, replica, "did not answer when PHP was asked to use a session");
-	return -EREMOTEIO;
+	findings_note(chain->findings, FINDING_CHAIN, result, chain->subject, fix, "%s", seen);
 }
 
-static void add_problem(struct chain *chain)
+/* Note that @replica did something, and what PHP said to it. */
+PRINTF_LIKE(4, 5)
+static bool fail(struct chain *chain, const struct chain_replica *replica, const char *fix,
+                 const char *format, ...)
 {
-	if (chain->said.problem[0] == '\0')
-		return;
-	text_add(&chain->why, "; PHP says: ");
-	text_add_quoted(&chain->why, chain->said.problem);
+	char seen[FINDING_TEXT_SIZE];
+	struct text text = TEXT(seen);
+	va_list args;
+
+	text_add(&text, "replica %u ", replica->number);
+	va_start(args, format);
+	text_vadd(&text, format, args);
+	va_end(args);
+	if (chain->said.problem[0]) {
+		text_add(&text, ", PHP says ");
+		text_add_quoted(&text, chain->said.problem);
+	}
+	note(chain, FINDING_FAILED, fix, seen);
+	return false;
+}
+
+static bool complain(struct chain *chain, const struct chain_replica *replica, int error)
+{
+	chain->said.problem[0] = '\0';
+	if (error == -ENOENT) {
+		note(chain, FINDING_NOT_ASKED, "make run_dir a path that PHP can enter",
+		     "PHP cannot read the script in run_dir/pin");
+		return false;
+	}
+	if (error == -ETIMEDOUT)
+		return fail(chain, replica, "see whether Redis hangs",
+		            "did not get through with a session in time");
+	return fail(chain, replica, "see what FPM logged",
+	            "did not answer when PHP was asked to use a session");
 }
 
 /* Leaves the session's id in chain->said. */
-static int write_session(struct chain *chain)
+static bool write_session(struct chain *chain)
 {
 	const struct chain_replica *writer = &chain->query->writer;
 	char query[128];
@@ -86,43 +103,80 @@ static int write_session(struct chain *chain)
 	int r = ask(chain, writer, query);
 	if (r < 0)
 		return complain(chain, writer, r);
-	if (chain->said.id[0] != '\0' && chain->said.problem[0] == '\0')
-		return 0;
-	begin_why(chain, writer, "cannot write a session");
-	add_problem(chain);
-	return -EREMOTEIO;
+	if (chain->said.id[0] == '\0' || chain->said.problem[0] != '\0')
+		return fail(chain, writer, "see what the store says to `twinit sessions`",
+		            "cannot write a session");
+	return true;
 }
 
 /* The last reader ends the session; should it not come to that, it expires. */
-static int read_session(struct chain *chain, const struct chain_replica *reader, bool last,
-                        const char *id)
+static bool read_session(struct chain *chain, const struct chain_replica *reader, bool last,
+                         const char *id)
 {
-	char query[SCRIPT_ID_SIZE + 32], what[96];
-	struct text text = TEXT(query), what_text = TEXT(what);
+	char query[SCRIPT_ID_SIZE + 32];
+	struct text text = TEXT(query);
 
 	text_add(&text, "do=%s&id=%s", last ? "end" : "read", id);
 	int r = ask(chain, reader, query);
 	if (r < 0)
 		return complain(chain, reader, r);
-	if (strcmp(chain->said.value, chain->value) == 0)
-		return 0;
-	text_add(&what_text, "does not find the session that replica %u wrote",
-	         chain->query->writer.number);
-	begin_why(chain, reader, what);
-	add_problem(chain);
-	return -EREMOTEIO;
+	if (strcmp(chain->said.value, chain->value) != 0)
+		return fail(chain, reader,
+		            "give all replicas one session.save_path; if it was changed on "
+		            "purpose, restart the container",
+		            "does not find the session that replica %u wrote",
+		            chain->query->writer.number);
+	return true;
 }
 
-static int ask_pool(struct chain *chain)
+static bool read_all(struct chain *chain, const char *id)
 {
 	const struct chain_query *q = chain->query;
-	char id[SCRIPT_ID_SIZE];
-	int r = write_session(chain);
 
+	for (unsigned i = 0; i < q->reader_count; i++)
+		if (!read_session(chain, &q->readers[i], i + 1 == q->reader_count, id))
+			return false;
+	return true;
+}
+
+static void praise(struct chain *chain, enum sought sought, const char *where, uint64_t took_us)
+{
+	static const char *const ends[] = {
+		[SOUGHT_FOUND] = ", and it was in the store",
+		[SOUGHT_MISSING] = "",
+		[SOUGHT_UNKNOWN] = "; the store did not let us look",
+		[SOUGHT_TLS] = ", over TLS, where only PHP can look",
+	};
+	char seen[FINDING_TEXT_SIZE];
+	struct text text = TEXT(seen);
+
+	text_add(&text, "what replica %u writes is read by %u replica%s, by PHP itself",
+	         chain->query->writer.number, chain->query->reader_count,
+	         chain->query->reader_count == 1 ? "" : "s");
+	text_add(&text, "%s %s%s%" PRIu64 ".%" PRIu64 " ms", ends[sought],
+	         sought == SOUGHT_FOUND ? where : "", sought == SOUGHT_FOUND ? ", in " : "in ",
+	         took_us / 1000, took_us % 1000 / 100);
+	note(chain, FINDING_OK, NULL, seen);
+}
+
+static void ask_pool(struct chain *chain)
+{
+	uint64_t start = clock_us();
+	char id[SCRIPT_ID_SIZE], where[STORE_WHERE_SIZE] = "";
+
+	if (!write_session(chain))
+		return;
 	memcpy(id, chain->said.id, sizeof(id));
-	for (unsigned i = 0; r >= 0 && i < q->reader_count; i++)
-		r = read_session(chain, &q->readers[i], i + 1 == q->reader_count, id);
-	return r;
+	enum sought sought = seek_session(chain->source, id, chain->until_ms * 1000, where);
+	if (!read_all(chain, id))
+		return;
+	if (sought == SOUGHT_MISSING)
+		fail(chain, &chain->query->writer,
+		     "compare session.save_path in php.ini, conf.d and the pool with what "
+		     "`twinit sessions` asks",
+		     "keeps its sessions elsewhere than in %s", where);
+	else
+		praise(chain, sought, where, clock_us() - start);
 }
 
 static void make_value(char *value, size_t size)
@@ -135,54 +189,69 @@ static void make_value(char *value, size_t size)
 	text_add(&text, "%016" PRIx64, number);
 }
 
-static void warn(struct chain_answer *answer, const struct session_source *source, const char *what)
-{
-	struct text text = TEXT(answer->warning);
-
-	text_add(&text, "pool %s: %s, so no session could be passed from replica to replica",
-	         source->pool, what);
-}
-
 static void ask_one(const struct chain_query *q, const struct session_source *source, unsigned pool,
-                    uint64_t until_ms, struct chain_answer *answer)
+                    uint64_t until_ms, struct findings *findings)
 {
-	uint64_t start = clock_us();
 	struct chain chain = {
 		.query = q,
 		.source = source,
 		.pool = pool,
 		.until_ms = until_ms,
-		.why = TEXT(answer->why),
+		.findings = findings,
 	};
 
-	if (q->chrooted[pool]) {
-		warn(answer, source, "it has chroot and cannot see twinit's script");
-		return;
-	}
+	plan_subject(source, chain.subject, sizeof(chain.subject));
 	make_value(chain.value, sizeof(chain.value));
-	int r = ask_pool(&chain);
-	if (r == -ENOENT) {
-		warn(answer, source, "PHP cannot read run_dir/pin");
-		return;
+	if (q->chrooted[pool])
+		note(&chain, FINDING_NOT_ASKED, NULL,
+		     "it has chroot and cannot see twinit's script");
+	else
+		ask_pool(&chain);
+}
+
+/* The first finding of that kind that is the chain's. */
+static const struct finding *first_of(const struct findings *findings, enum finding_result result)
+{
+	for (uint32_t i = 0; i < findings->count; i++)
+		if (findings->list[i].id == FINDING_CHAIN && findings->list[i].result == result)
+			return &findings->list[i];
+	return NULL;
+}
+
+static void conclude(const struct findings *findings, struct chain_answer *answer)
+{
+	const struct finding *failed = first_of(findings, FINDING_FAILED);
+	const struct finding *unasked = first_of(findings, FINDING_NOT_ASKED);
+
+	if (failed) {
+		answer->state = CHAIN_FAILED;
+		finding_sentence(failed, answer->why, sizeof(answer->why));
+	} else if (unasked) {
+		finding_sentence(unasked, answer->why, sizeof(answer->why));
+	} else if (first_of(findings, FINDING_OK)) {
+		answer->state = CHAIN_OK;
 	}
-	uint64_t took = clock_us() - start;
-	if (took > answer->took_us)
-		answer->took_us = (uint32_t)took;
-	answer->pools++;
-	answer->state = r < 0 ? CHAIN_FAILED : CHAIN_OK;
 }
 
 void chain_run(const void *query, int answer_fd)
 {
 	static struct session_source sources[SESSION_SOURCES_MAX];
+	static struct findings findings;
 	const struct chain_query *q = query;
 	uint64_t until_ms = clock_ms() + q->timeout_ms;
 	struct chain_answer answer = { .state = CHAIN_NOT_ASKED };
 	ssize_t n = pread(q->sources_fd, sources, sizeof(sources), 0);
 	size_t count = n < 0 ? 0 : (size_t)n / sizeof(sources[0]);
+	_cleanup_close_ int fd = memfd_create("twinit-findings", MFD_CLOEXEC);
 
-	for (unsigned i = 0; answer.state != CHAIN_FAILED && i < q->pool_count && i < count; i++)
-		if (uses_redis(&sources[i]))
-			ask_one(q, &sources[i], i, until_ms, &answer);
-	helper_answer(answer_fd, &answer, sizeof(answer));
+	resolve_prepare(q->timeout_ms);
+	if (q->findings_fd >= 0 && finding_file_read(q->findings_fd, &findings) < 0)
+		memset(&findings, 0, sizeof(findings));
+	for (unsigned i = 0; i < q->pool_count && i < count; i++)
+		if (plan_is_redis(&sources[i]))
+			ask_one(q, &sources[i], i, until_ms, &findings);
+	conclude(&findings, &answer);
+	if (fd >= 0 && finding_file_write(fd, &findings) < 0)
+		fd_close(&fd);
+	helper_answer_with_fd(answer_fd, &answer, sizeof(answer), fd);
 }

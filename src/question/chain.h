@@ -20,6 +20,7 @@ struct chain_replica {
 struct chain_query {
 	int private_fd;     /* the private directory */
 	int sources_fd;     /* a memfd with an array of struct session_source, one a pool */
+	int findings_fd;    /* to which what is found is added; FD_NONE: to nothing */
 	const char *script; /* path of session/script.h's text, as PHP sees it */
 	unsigned pool_count;
 	bool chrooted[POOLS_MAX]; /* pools that cannot see the script */
@@ -37,11 +38,12 @@ enum chain_state {
 
 struct chain_answer {
 	enum chain_state state;
-	uint32_t pools;    /* that were asked */
-	uint32_t took_us;  /* the slowest of them: one write, and a read through each reader */
-	char why[512];     /* failed: which pool and replica, and what PHP says; never a password */
-	char warning[256]; /* a pool that could not be asked, and why; empty: none */
+	char why[512]; /* failed, or why a pool could not be asked; never a password; empty: nothing
+	                */
 };
 
-/* A question's run: takes a struct chain_query, answers once with a struct chain_answer. */
+/*
+ * A question's run: takes a struct chain_query, answers once with a struct chain_answer and with a
+ * memfd of findings beside it, or without it when there was no memory.
+ */
 void chain_run(const void *query, int answer_fd);

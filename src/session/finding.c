@@ -33,6 +33,7 @@ static const char *const names[FINDING_ID_COUNT] = {
 	[FINDING_HOSTNAME] = "hostname",
 	[FINDING_TASKS] = "tasks",
 	[FINDING_LOCKS] = "locks",
+	[FINDING_CHAIN] = "chain",
 	[FINDING_STORES] = "stores",
 };
 

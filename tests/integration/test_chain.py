@@ -1,13 +1,15 @@
 """The proof through PHP: a session that one replica wrote is read by the others, before anybody visits them."""
 
+import json
 import os
+import re
 import socket
 
 import pytest
 
 from clients import Crowd, post, release_of_check
-from support import QUICK_STOP, VARIANTS, errors_of, start_and_wait_for_end
-from stack import StackError
+from support import QUICK_STOP, VARIANTS, errors_of, free_ports, start_and_wait_for_end
+from stack import PATH, Process, StackError
 
 
 def change_save_path(site, value):
@@ -81,6 +83,26 @@ def test_settings_that_stand_in_the_way_do_not(make_site, tmp_path, variant):
     site.roll_to(2)
     assert site.app()["release"] == "2"
     assert not site.lines("could be passed")
+
+
+def test_each_session_is_looked_for_where_phpredis_puts_it(make_site, tmp_path):
+    second = free_ports(1)
+    redis = Process("second redis", tmp_path / "log")
+    redis.start(["redis-server", "--port", second, "--bind", "127.0.0.1", "--save", "", "--dir", tmp_path],
+                {"PATH": PATH})
+    try:
+        site = make_site(lambda site: (site.prepare(), change_save_path(site, "%s&weight=2, tcp://127.0.0.1:%d?timeout=2"
+                                                                        % (store(site), second))), env=QUICK_STOP)
+        seen = set()
+        for _ in range(12):
+            findings = json.loads(site.task.twinit("sessions", "--json").stdout)["apps"][0]["findings"]
+            chain = [one for one in findings if one["id"] == "chain"]
+            assert [one["result"] for one in chain] == ["ok"], chain
+            seen.add(re.search(r"it was in the store 127.0.0.1:(\d+)", chain[0]["seen"])[1])
+        assert seen == {str(site.redis_port), str(second)}, "one of 12 sessions in each store"
+        assert site.task.stop() == 0
+    finally:
+        redis.stop()
 
 
 def test_nothing_is_left_in_the_store(make_site):

@@ -1,0 +1,17 @@
+#include "session/choose.h"
+
+#include <string.h>
+
+const struct store_address *choose_store(const struct save_path *path, const char *id)
+{
+	uint32_t position = 0, total = 0;
+	size_t i = path->count;
+
+	for (size_t n = 0; n < path->count; n++)
+		total += (uint32_t)path->stores[n].weight;
+	memcpy(&position, id, strnlen(id, sizeof(position)));
+	position %= total;
+	while (--i > 0 && position >= (uint32_t)path->stores[i].weight)
+		position -= (uint32_t)path->stores[i].weight;
+	return &path->stores[i];
+}
