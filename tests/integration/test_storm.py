@@ -121,9 +121,8 @@ def catch(site, phase):
     slow = []
     site.current(2)
     for _ in range(50):
-        if phase in ("room", "drain"):
-            slow += [Later(lambda: fpm_post(site.task.address, "/check.php?stay=700")) for _ in range(4)]
-            site.wait_busy(4)
+        if phase in ("room", "drain"):  # in time, because other phases come first
+            slow += [Later(lambda: fpm_post(site.task.address, "/check.php?stay=1000")) for _ in range(4)]
         rolls = site.app()["rolls"]
         site.hup()
         while (app := site.app())["rolls"] == rolls:
