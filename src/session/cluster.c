@@ -166,32 +166,34 @@ static int try_target(struct seed *seed, int i)
 	return r;
 }
 
-/* True when the cluster was found through this seed, whatever it says. */
-static bool ask_seed(struct seed *seed, bool last)
+/*
+ * Connect to the seed.  What is wrong is a warning where PHP @goes_on to another seed.  0 or a
+ * negative errno; after a 0 the probe has to be done with.
+ */
+static int open_seed(struct seed *seed, bool goes_on)
 {
+	struct findings *findings = seed->asking->findings;
 	int r = -EHOSTUNREACH;
-	bool found = true;
 
-	seed->count = asking_resolve(seed->asking, seed->store, seed->targets,
-	                             last ? seed->asking->findings : NULL);
-	if (seed->count < 0 && !last)
-		findings_note(seed->asking->findings, FINDING_RESOLVE, FINDING_WARNING,
-		              seed->store->host, NULL,
+	seed->count =
+		asking_resolve(seed->asking, seed->store, seed->targets, goes_on ? NULL : findings);
+	if (seed->count < 0 && goes_on)
+		findings_note(findings, FINDING_RESOLVE, FINDING_WARNING, seed->store->host, NULL,
 		              "cannot be resolved (PHP goes on to the next seed)");
 	for (int i = 0; r < 0 && i < seed->count; i++)
 		r = try_target(seed, i);
 	if (seed->count > 0 && r < 0)
-		complaint_connect(&seed->subject, r, !last);
-	if (r < 0)
-		return false;
-	if (seed->store->tls)
-		findings_note(seed->asking->findings, FINDING_TLS, FINDING_NOT_ASKED,
-		              seed->subject.name, NULL,
-		              "takes connections; what it answers over TLS is not asked here");
-	else
-		found = use(seed);
-	probe_done(&seed->probe);
-	return found;
+		complaint_connect(&seed->subject, r, goes_on);
+	return r;
+}
+
+static bool ask_seed(struct seed *seed)
+{
+	if (!seed->store->tls)
+		return use(seed);
+	findings_note(seed->asking->findings, FINDING_TLS, FINDING_NOT_ASKED, seed->subject.name,
+	              NULL, "takes connections; what it answers over TLS is not asked here");
+	return true;
 }
 
 void cluster_run(struct asking *asking, const struct planned_cluster *cluster)
@@ -200,12 +202,19 @@ void cluster_run(struct asking *asking, const struct planned_cluster *cluster)
 	bool found = false;
 
 	asking->report->stores++;
-	for (size_t i = 0; seed && !found && i < cluster->seeds.count; i++) {
+	for (size_t i = 0; seed && i < cluster->seeds.count; i++) {
+		bool last = i + 1 == cluster->seeds.count;
+
 		*seed = (struct seed){
 			.asking = asking,
 			.cluster = cluster,
 			.store = &cluster->seeds.stores[i],
 		};
-		found = ask_seed(seed, i + 1 == cluster->seeds.count);
+		if (open_seed(seed, found || !last) < 0)
+			continue;
+		/* The others only have to be there: each would tell the same. */
+		if (!found)
+			found = ask_seed(seed);
+		probe_done(&seed->probe);
 	}
 }

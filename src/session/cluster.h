@@ -13,7 +13,10 @@ struct cluster_state {
 	long primaries;
 };
 
-/* Ask each seed of @cluster until one knows the others, keep a session there, and note it all. */
+/*
+ * Connect to each seed of @cluster, ask the first that answers, keep a session there, and note it
+ * all.
+ */
 void cluster_run(struct asking *asking, const struct planned_cluster *cluster);
 
 /* Read the @length bytes that CLUSTER INFO answers. */
