@@ -31,8 +31,9 @@ static int ask_status(const struct drain_query *query, const struct drain_socket
 	int http;
 
 	fastcgi_reply_init(&reply, page, sizeof(page), NULL, 0);
-	int r = fcgi_ask(query->private_fd, socket->name, socket->path, "json&full", NULL,
-	                 clock_ms() + DRAIN_ASK_MS, &reply);
+	/* FPM looks for "json" in $_GET, which is empty without the G of variables_order. */
+	int r = fcgi_ask(query->private_fd, socket->name, socket->path, "json&full",
+	                 "variables_order=GPCS\n", clock_ms() + DRAIN_ASK_MS, &reply);
 	if (r >= 0)
 		r = fastcgi_reply_head(&reply, &http, &body, &size);
 	if (r >= 0)

@@ -83,6 +83,7 @@ def test_settings_that_stand_in_the_way_do_not(make_site, tmp_path, variant):
     site.roll_to(2)
     assert site.app()["release"] == "2"
     assert not site.lines("could be passed")
+    assert not site.lines("took too long"), "variables_order also decides what FPM's status page reads"
 
 
 def test_each_session_is_looked_for_where_phpredis_puts_it(make_site, tmp_path):
