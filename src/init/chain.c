@@ -230,7 +230,8 @@ void chain_look(struct app *app)
 	app->chain_failed = false;
 	if (helper_running(&app->chain_look))
 		return;
-	if (!app->active || !app->store.uses_redis || !make_query(app, GROUP_ACTIVE, &the_query)) {
+	if (!app->active || !app->store.uses_redis || app->store.state == STORE_FAILED ||
+	    !make_query(app, GROUP_ACTIVE, &the_query)) {
 		answers_sessions_asked(app);
 		return;
 	}

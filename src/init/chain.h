@@ -18,7 +18,8 @@ void chain_clean_up(struct supervisor *supervisor);
 void chain_ask(struct app *app, enum group readers);
 
 /*
- * Ask the replicas that serve for a client who wants to see all findings: app->findings and
+ * Ask the replicas that serve for a client who wants to see all findings, unless the store itself
+ * has failed, which PHP would only wait for: app->findings and
  * app->chain_failed are set, then answers_sessions_asked() is called.
  */
 void chain_look(struct app *app);
