@@ -73,6 +73,15 @@ int caps_keep(uint64_t keep)
 	return r;
 }
 
+/* What whoever started us has locked, and how: another wish is refused (capabilities(7)). */
+static unsigned long locked_already(void)
+{
+	int now = prctl(PR_GET_SECUREBITS);
+	unsigned long locks = now < 0 ? 0 : (unsigned long)now & SECURE_ALL_LOCKS;
+
+	return locks | ((unsigned long)now & (locks >> 1));
+}
+
 int caps_lock(bool root_counts)
 {
 	unsigned long bits = SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED |
@@ -80,8 +89,9 @@ int caps_lock(bool root_counts)
 
 	if (!caps_have(CAP_SETPCAP))
 		return 0;
+	/* Who keeps nothing needs none of it; a root master's workers would keep what it has. */
 	if (!root_counts)
-		bits |= SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
+		bits |= SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | locked_already();
 	return prctl(PR_SET_SECUREBITS, bits) < 0 ? -errno : 0;
 }
 

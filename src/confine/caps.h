@@ -35,7 +35,8 @@ MUST_CHECK int caps_keep(uint64_t keep);
 /*
  * Fix for good, for all descendants too, that capabilities go with a change of user id and none are
  * ambient (securebits, capabilities(7)); unless @root_counts also that user 0 gains none by exec.
- * Without CAP_SETPCAP nothing is fixed.  0 or -errno.
+ * Without CAP_SETPCAP nothing is fixed; what was fixed otherwise before us stays so, which
+ * @root_counts does not accept.  0 or -errno.
  */
 MUST_CHECK int caps_lock(bool root_counts);
 

@@ -82,6 +82,7 @@ static void finish(struct helper *helper)
 {
 	loop_forget(helper->loop, &helper->source);
 	fd_close(&helper->source.fd);
+	fd_close(&helper->passed_fd);
 	deadline_disarm(helper->loop, &helper->deadline);
 	helper->pid = 0;
 }

@@ -31,11 +31,12 @@ ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd, int flags
 {
 	union ancillary ancillary;
 	struct iovec part = { .iov_base = bytes, .iov_len = size };
+	/* CMSG_SPACE() is rounded up, to room for a second one that nobody would close. */
 	struct msghdr message = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = &ancillary,
-		.msg_controllen = sizeof(ancillary),
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);

@@ -14,6 +14,7 @@ MUST_CHECK ssize_t passing_send(int socket, const void *bytes, size_t size, int 
 
 /*
  * Receive a message into @bytes.  *@fd is the descriptor that came along, close-on-exec and the
- * caller's; it is not touched when none did.  @flags and result as for recvmsg(2).
+ * caller's; it is not touched when none did; of several only the first arrives.  It may come with
+ * an empty message too.  @flags and result as for recvmsg(2).
  */
 MUST_CHECK ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd, int flags);

@@ -181,6 +181,27 @@ static void test_what_is_locked_stays_locked(void **state)
 	in_child(lock, &root_counts);
 }
 
+/* As a service manager may have done it. */
+static void lock_after_others(void *context)
+{
+	const int theirs = SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED;
+
+	(void)context;
+	CHECK(prctl(PR_SET_SECUREBITS, theirs) == 0);
+	CHECK(caps_lock(true) == -EPERM);
+	CHECK(caps_lock(false) == 0);
+	CHECK((prctl(PR_GET_SECUREBITS) & theirs) == theirs);
+	CHECK(prctl(PR_GET_SECUREBITS) & SECBIT_NOROOT);
+	CHECK(caps_lock(false) == 0);
+}
+
+static void test_what_others_locked_is_in_nobodys_way_who_keeps_nothing(void **state)
+{
+	(void)state;
+	only_as_root();
+	in_child(lock_after_others, NULL);
+}
+
 static void no_new_privileges(void *context)
 {
 	(void)context;
@@ -204,6 +225,7 @@ int main(void)
 		TEST(test_all_sets_are_dropped),
 		TEST(test_some_can_be_kept_until_the_user_changes),
 		TEST(test_what_is_locked_stays_locked),
+		TEST(test_what_others_locked_is_in_nobodys_way_who_keeps_nothing),
 		TEST(test_no_new_privileges_is_for_good),
 	};
 

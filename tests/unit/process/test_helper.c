@@ -2,12 +2,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "../util/forked.h"
 #include "confine/caps.h"
 #include "process/helper.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/passing.h"
 
 enum { NOBODY = 65534, LONG = 60000, BIG = 64 * 1024 };
 
@@ -166,6 +168,30 @@ static void test_a_descriptor_that_nobody_takes_is_closed(void **state)
 }
 
 /* --- ends --- */
+
+/* As one that was taken over might, to use up PID 1's descriptors. */
+static void pass_with_nothing(const void *query, int answer_fd)
+{
+	int fd = memfd_create("passed", MFD_CLOEXEC);
+
+	(void)query;
+	if (passing_send(answer_fd, "", 0, fd, MSG_NOSIGNAL) != 0)
+		_exit(EXIT_FAILURE);
+}
+
+static void test_a_descriptor_without_an_answer_is_closed(void **state)
+{
+	const struct question question = { .run = pass_with_nothing, .timeout_ms = LONG };
+	struct owner owner;
+	int status;
+
+	(void)state;
+	ask(&owner, &question);
+	until_end(&owner);
+	assert_int_equal(owner.answers, 0);
+	bury(&owner, &status);
+	assert_int_equal(status, 0);
+}
 
 static void die_silently(const void *query, int answer_fd)
 {
@@ -505,6 +531,7 @@ int main(void)
 		TEST(test_many_answers_all_come_and_then_the_end),
 		TEST(test_a_descriptor_that_is_taken_is_the_owners),
 		TEST(test_a_descriptor_that_nobody_takes_is_closed),
+		TEST(test_a_descriptor_without_an_answer_is_closed),
 		TEST(test_a_death_without_an_answer_is_an_end),
 		TEST(test_no_answer_at_all_is_an_end),
 		TEST(test_a_deadline_ends_the_whole_group),

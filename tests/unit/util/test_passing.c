@@ -50,6 +50,54 @@ static void test_a_descriptor_comes_along(void **state)
 	fd_close(&pipe_fds[1]);
 }
 
+/* What passing_send() never does, but a process that was taken over may. */
+static void send_two(int socket, int first, int second)
+{
+	const int both[] = { first, second };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(both))];
+	} ancillary = { .header = {
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(both)),
+			} };
+	struct iovec part = { .iov_base = "two", .iov_len = 4 };
+	const struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &ancillary,
+		.msg_controllen = sizeof(ancillary),
+	};
+
+	memcpy(CMSG_DATA(&ancillary.header), both, sizeof(both));
+	assert_int_equal(sendmsg(socket, &message, MSG_NOSIGNAL), 4);
+}
+
+static int lowest_free(void)
+{
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0), number = fd;
+
+	assert_true(fd >= 0);
+	fd_close(&fd);
+	return number;
+}
+
+static void test_of_several_descriptors_one_comes_and_no_other_stays(void **state)
+{
+	(void)state;
+	char word[8] = "";
+	int fd = FD_NONE, before = lowest_free();
+
+	send_two(pair[0], STDIN_FILENO, STDERR_FILENO);
+	assert_int_equal(passing_receive(pair[1], word, sizeof(word), &fd, 0), 4);
+	assert_int_equal(fd, before);
+	fd_close(&fd);
+	assert_int_equal(lowest_free(), before);
+	/* The number after the first one's is free as well. */
+	assert_int_equal(fcntl(before + 1, F_GETFD), -1);
+}
+
 static void test_no_descriptor_is_none(void **state)
 {
 	(void)state;
@@ -82,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_descriptor_comes_along),
+		TEST(test_of_several_descriptors_one_comes_and_no_other_stays),
 		TEST(test_no_descriptor_is_none),
 		TEST(test_errors_are_those_of_the_socket),
 	};
