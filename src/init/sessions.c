@@ -38,6 +38,29 @@ bool sessions_well(const struct app *app)
 	return app->store_at_ms != 0 && app->store.state == STORE_OK;
 }
 
+/* The helper has read a server's bytes, so nothing in its answer is relied on. */
+static void tame(struct store_report *report)
+{
+	if (report->state > STORE_FAILED)
+		report->state = STORE_FAILED;
+	report->where[sizeof(report->where) - 1] = '\0';
+	report->reason[sizeof(report->reason) - 1] = '\0';
+	report->warning[sizeof(report->warning) - 1] = '\0';
+}
+
+void sessions_judge(const struct app *app, struct store_report *report)
+{
+	struct text reason;
+
+	tame(report);
+	if (verify_of(app) != VERIFY_REQUIRED || report->uses_redis)
+		return;
+	reason = TEXT(report->reason);
+	report->state = STORE_FAILED;
+	text_add(&reason, "verify = required, but no pool keeps its sessions in Redis; set "
+	                  "session.save_handler");
+}
+
 static bool same(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
@@ -79,26 +102,9 @@ static void take(struct app *app, const struct store_report *report)
 
 	app->store = *report;
 	app->store_at_ms = clock_ms();
-	if (verify_of(app) == VERIFY_REQUIRED && !report->uses_redis) {
-		struct text reason = TEXT(app->store.reason);
-
-		app->store.state = STORE_FAILED;
-		text_add(&reason, "verify = required, but no pool keeps its sessions in Redis; set "
-		                  "session.save_handler");
-	}
 	tell(app, &before);
 	schedule(app);
 	answers_store_asked(app);
-}
-
-/* The helper has read a server's bytes, so nothing in its answer is relied on. */
-static void tame(struct store_report *report)
-{
-	if (report->state > STORE_FAILED)
-		report->state = STORE_FAILED;
-	report->where[sizeof(report->where) - 1] = '\0';
-	report->reason[sizeof(report->reason) - 1] = '\0';
-	report->warning[sizeof(report->warning) - 1] = '\0';
 }
 
 static void on_answer(struct helper *helper, const void *data, size_t size)
@@ -109,7 +115,7 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	if (size != sizeof(answer))
 		return;
 	memcpy(&answer, data, sizeof(answer));
-	tame(&answer);
+	sessions_judge(app, &answer);
 	fd_close(&app->findings);
 	app->findings = TAKE_FD(helper->passed_fd);
 	helper_stop(helper);

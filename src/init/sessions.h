@@ -18,6 +18,12 @@ MUST_CHECK int sessions_start(struct app *app, int sources, bool preflight, stru
                               void (*on_answer)(struct helper *, const void *, size_t),
                               void (*on_end)(struct helper *));
 
+/*
+ * Make an answer of a helper, which has read a server's bytes, one that can be relied on, and a
+ * failure where `verify` demands more than it found.
+ */
+void sessions_judge(const struct app *app, struct store_report *report);
+
 /* Answered, and nothing that `verify` demands is missing. */
 bool sessions_well(const struct app *app);
 
