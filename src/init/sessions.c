@@ -175,20 +175,14 @@ int sessions_start(struct app *app, int sources, bool preflight, struct helper *
 	return helper_start(helper, &supervisor->loop, &supervisor->inheritance, &question);
 }
 
-static const struct generation *generation_of(const struct app *app)
-{
-	return app->active ? app->active : app->candidate;
-}
-
 void sessions_ask(struct app *app)
 {
-	const struct generation *generation = generation_of(app);
 	int r;
 
 	deadline_disarm(&app->supervisor->loop, &app->stores_next);
-	if (helper_running(&app->stores) || !generation)
+	if (helper_running(&app->stores))
 		return;
-	r = sessions_start(app, generation->sources, false, &app->stores, on_answer, on_end);
+	r = sessions_start(app, app->active->sources, false, &app->stores, on_answer, on_end);
 	if (r < 0) {
 		log_errno(r, "%s: cannot ask the session store", app->config.name);
 		schedule(app);
@@ -234,7 +228,6 @@ static void on_left(struct helper *helper)
 void sessions_leave(struct app *app)
 {
 	struct supervisor *s = app->supervisor;
-	const struct generation *generation = generation_of(app);
 	bool joined = app->store.members > 0;
 	struct stores_query query = { .timeout_ms = LEAVE_MS, .total_ms = LEAVE_MS };
 	struct question question = {
@@ -245,9 +238,9 @@ void sessions_leave(struct app *app)
 	};
 
 	sessions_stop(app);
-	if (!joined || !generation)
+	if (!joined)
 		return;
-	query.sources_fd = question.keep[question.keep_count++] = generation->sources;
+	query.sources_fd = question.keep[question.keep_count++] = app->active->sources;
 	fill_membership(s, &query.membership);
 	app->stores.on_answer = on_leave_answer;
 	app->stores.on_end = on_left;

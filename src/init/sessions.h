@@ -3,7 +3,7 @@
 
 #include "init/state.h"
 
-/* Ask the store of @app now, unless it is being asked. */
+/* Ask the store of @app, whose settings are known, now, unless it is being asked. */
 void sessions_ask(struct app *app);
 
 /* Ask again, with other settings than before; does nothing with verify = off. */

@@ -182,6 +182,19 @@ def test_a_missing_session_store_ends_it_with_69(make):
     assert not c.events.find(" start ")
 
 
+def test_who_asks_for_sessions_early_does_not_talk_it_out_of_asking(make):
+    c = make(sessions=("redis", "tcp://127.0.0.1:1?timeout=1"))
+    c.environment["TWINIT_SESSIONS_WAIT"] = "300ms"
+    c.behave("tt=wait")
+    c.start()
+    c.events.wait("tt waits")
+    code, text = c.tell("sessions")
+    c.behave("")
+    assert c.wait() == SESSIONS
+    assert code == 1 and "the container is starting" in text, text
+    assert not c.events.find(" start ")
+
+
 # --- what masters are given
 
 
