@@ -84,6 +84,14 @@ def test_who_has_lost_his_store_does_not_keep_a_release_out_that_has_one(make_si
         assert site.task.stop() == 0
 
 
+# PHP's own complaint names the part of the save path that it cannot parse.
+def test_no_password_is_said(make_site):
+    site = make_site(env={"TWINIT_SESSIONS_VERIFY": "report", **QUICK_STOP},
+                     ini={"session.save_path": '"tcp://127.0.0.1:99999?auth=SESAME, tcp://127.0.0.1:1?auth=SESAME"'})
+    site.said("cannot write a session, PHP says '.*Failed to parse session.save_path")
+    assert "SESAME" not in "\n".join(site.task.since())
+
+
 # PHP fills the name in when it starts, so each replica has another prefix.
 APART = {"session.save_path": '"tcp://127.0.0.1:${REDIS_PORT}?timeout=2&read_timeout=2&prefix=${TWINIT_REPLICA}:"'}
 
