@@ -8,7 +8,7 @@ import socket
 import pytest
 
 import stores
-from clients import Crowd, post, release_of_check
+from clients import Crowd, fpm_post, post, release_of_check
 from test_pools import add_pools, pool_text
 from support import QUICK_STOP, VARIANTS, errors_of, free_ports, start_and_wait_for_end
 from stack import PATH, Process, StackError
@@ -90,6 +90,16 @@ def test_no_password_is_said(make_site):
                      ini={"session.save_path": '"tcp://127.0.0.1:99999?auth=SESAME, tcp://127.0.0.1:1?auth=SESAME"'})
     site.said("cannot write a session, PHP says '.*Failed to parse session.save_path")
     assert "SESAME" not in "\n".join(site.task.since())
+
+
+def test_a_stop_lets_visitors_finish_though_sessions_are_not_proven_yet(cold_site):
+    site = cold_site(ini=APART, env={"TWINIT_SESSIONS_WAIT": "5m", **QUICK_STOP})
+    site.task.start()
+    site.said("starting replica . on lane A .* ready in", count=2)
+    with Crowd(1, lambda: release_of_check(fpm_post(site.task.address, "/check.php?nap=1500"))) as crowd:
+        site.wait_busy(1)
+        assert site.task.stop() == 0
+    assert crowd.records[0].answer == 1, crowd.records[0]
 
 
 # PHP fills the name in when it starts, so each replica has another prefix.
