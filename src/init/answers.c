@@ -245,6 +245,12 @@ static void answer_stop(struct supervisor *s, struct client *client)
 
 static void answer_sessions(struct supervisor *s, struct client *client)
 {
+	if (s->boot < BOOT_SESSIONS) {
+		server_end(client, EXIT_FAILURE,
+		           "cannot ask now: the container is starting, and where its sessions are "
+		           "is still being read");
+		return;
+	}
 	/* awaits[] counts here what is still to be asked. */
 	for (size_t i = 0; i < s->app_count; i++)
 		if (named(client, &s->apps[i]))

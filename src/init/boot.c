@@ -37,7 +37,8 @@ static void on_isolation(struct helper *helper, const void *data, size_t size)
 	answer.why[sizeof(answer.why) - 1] = '\0';
 	helper_stop(helper);
 	app->preflight_answer = answer.ok && answer.pin <= PIN_PATH ? ANSWER_YES : ANSWER_NO;
-	app->pin = answer.pin;
+	if (app->preflight_answer == ANSWER_YES)
+		app->pin = answer.pin;
 	text_copy_cut(app->pin_why, sizeof(app->pin_why), answer.why);
 }
 
@@ -259,25 +260,35 @@ static bool app_has_failed(const struct app *app, const char **why)
 	return *why != NULL;
 }
 
-static void from_masters(struct supervisor *s)
+/* Fails the boot when replicas of an app keep crashing. */
+static bool some_app_has_failed(struct supervisor *s)
 {
 	for (size_t i = 0; i < s->app_count; i++) {
-		struct app *app = &s->apps[i];
+		char sentence[WHY_SIZE];
+		struct text text = TEXT(sentence);
 		const char *why = NULL;
 
-		if (app_has_failed(app, &why)) {
-			char sentence[WHY_SIZE];
-			struct text text = TEXT(sentence);
-
-			text_add(&text, "no replica stays up, giving up; the last one %s", why);
-			fail(s, EXIT_CRASHING, app, sentence);
-			return;
-		}
-		if (!app_is_up(app))
-			return;
+		if (!app_has_failed(&s->apps[i], &why))
+			continue;
+		text_add(&text, "no replica stays up, giving up; the last one %s", why);
+		fail(s, EXIT_CRASHING, &s->apps[i], sentence);
+		return true;
 	}
-	s->boot_late = false;
-	deadline_arm(&s->loop, &s->boot_limit, s->config->sessions.wait_ms);
+	return false;
+}
+
+static void from_masters(struct supervisor *s)
+{
+	if (some_app_has_failed(s))
+		return;
+	for (size_t i = 0; i < s->app_count; i++)
+		if (!app_is_up(&s->apps[i]))
+			return;
+	/* A store that was given up (fail_health = never) is not waited for once more. */
+	if (!s->boot_late || s->config->sessions.fail_health != FAIL_HEALTH_NEVER) {
+		s->boot_late = false;
+		deadline_arm(&s->loop, &s->boot_limit, s->config->sessions.wait_ms);
+	}
 	s->boot = BOOT_PROOF;
 	for (size_t i = 0; i < s->app_count; i++)
 		chain_ask(&s->apps[i], GROUP_ACTIVE);
@@ -304,12 +315,17 @@ static bool proof_will_do(struct supervisor *s, struct app *app)
 static void from_proof(struct supervisor *s)
 {
 	struct news news = { .kind = NEWS_READY };
+	bool all = true;
 
-	for (size_t i = 0; i < s->app_count; i++) {
-		if (!proof_will_do(s, &s->apps[i]))
-			return;
+	if (some_app_has_failed(s))
+		return;
+	/* Each is asked again in its turn, whatever the ones before it have to say. */
+	for (size_t i = 0; i < s->app_count && s->stop == STOP_NONE; i++) {
+		all = proof_will_do(s, &s->apps[i]) && all;
 		news.count += ready_replicas(&s->apps[i]);
 	}
+	if (!all)
+		return;
 	deadline_disarm(&s->loop, &s->boot_limit);
 	s->boot = BOOT_DONE;
 	news.ms = (uint32_t)(clock_ms() - s->started_ms);

@@ -112,26 +112,19 @@ static const struct master *first_ready(struct app *app, enum group group)
 	return NULL;
 }
 
-/* A pool that has got a new name has no old session. */
-static bool knows_all_pools(const struct master *master, const struct generation *generation)
-{
-	for (unsigned pool = 0; pool < generation->fpm.settings.pool_count; pool++)
-		if (same_pool(master->generation, generation, pool) == POOLS_MAX)
-			return false;
-	return true;
-}
-
 /* False when nobody is there to ask. */
 static bool name_replicas(struct app *app, enum group readers, const struct generation *generation,
                           struct chain_query *query)
 {
 	const struct master *writer = first_ready(app, GROUP_ACTIVE);
 
-	if (!writer || !knows_all_pools(writer, generation))
+	if (!writer)
 		writer = first_ready(app, readers);
 	if (!writer)
 		return false;
 	name_replica(writer, generation, &query->writer);
+	if (writer->generation != generation)
+		query->old_sources_fd = writer->generation->sources;
 	for (unsigned number = 1; number <= REPLICAS_MAX; number++) {
 		const struct master *reader = master_find(app, readers, number);
 
@@ -152,6 +145,7 @@ static bool make_query(struct app *app, enum group readers, struct chain_query *
 	*query = (struct chain_query){
 		.private_fd = app->supervisor->run.private_fd,
 		.sources_fd = generation->sources,
+		.old_sources_fd = FD_NONE,
 		.findings_fd = FD_NONE,
 		.script = app->supervisor->script,
 		.pool_count = generation->fpm.settings.pool_count,
@@ -174,9 +168,17 @@ static int start(struct app *app, const struct chain_query *query, struct helper
 		.timeout_ms = CHAIN_MS + HELPER_SLACK_MS,
 	};
 
+	if (query->old_sources_fd >= 0)
+		question.keep[question.keep_count++] = query->old_sources_fd;
 	if (query->findings_fd >= 0)
 		question.keep[question.keep_count++] = query->findings_fd;
 	return helper_start(helper, &s->loop, &s->inheritance, &question);
+}
+
+/* A roll may bring sessions to Redis that were elsewhere. */
+static bool is_wanted(const struct app *app, enum group readers)
+{
+	return sessions_wanted(app) || (readers == GROUP_CANDIDATE && app->candidate->uses_redis);
 }
 
 static struct chain_query the_query; /* 6 KB: not on the stack */
@@ -184,7 +186,7 @@ static struct chain_query the_query; /* 6 KB: not on the stack */
 void chain_ask(struct app *app, enum group readers)
 {
 	app->proof = ANSWER_PENDING;
-	if (!sessions_wanted(app)) {
+	if (!is_wanted(app, readers)) {
 		app->proof = ANSWER_YES;
 		return;
 	}

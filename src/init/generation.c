@@ -158,13 +158,15 @@ static void on_store_answer(struct helper *helper, const void *data, size_t size
 	if (size != sizeof(report))
 		return;
 	memcpy(&report, data, sizeof(report));
-	report.reason[sizeof(report.reason) - 1] = '\0';
 	helper_stop(helper);
+	sessions_judge(app, &report);
 	text_add(&text, "session store: %s", report.reason);
-	if (report.state == STORE_FAILED)
+	if (report.state == STORE_FAILED) {
 		refuse(app, why);
-	else
+	} else {
+		app->candidate->uses_redis = report.uses_redis;
 		app->preflight_answer = ANSWER_YES;
+	}
 }
 
 static void on_store_end(struct helper *helper)
@@ -354,6 +356,7 @@ void generation_begin(struct app *app)
 	generation->number = ++app->generation_count;
 	generation->sources = FD_NONE;
 	generation->filter = FD_NONE;
+	generation->uses_redis = false;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		generation->overlays[i] = FD_NONE;
 	release_none(&generation->release);

@@ -38,6 +38,29 @@ bool sessions_well(const struct app *app)
 	return app->store_at_ms != 0 && app->store.state == STORE_OK;
 }
 
+/* The helper has read a server's bytes, so nothing in its answer is relied on. */
+static void tame(struct store_report *report)
+{
+	if (report->state > STORE_FAILED)
+		report->state = STORE_FAILED;
+	report->where[sizeof(report->where) - 1] = '\0';
+	report->reason[sizeof(report->reason) - 1] = '\0';
+	report->warning[sizeof(report->warning) - 1] = '\0';
+}
+
+void sessions_judge(const struct app *app, struct store_report *report)
+{
+	struct text reason;
+
+	tame(report);
+	if (verify_of(app) != VERIFY_REQUIRED || report->uses_redis)
+		return;
+	reason = TEXT(report->reason);
+	report->state = STORE_FAILED;
+	text_add(&reason, "verify = required, but no pool keeps its sessions in Redis; set "
+	                  "session.save_handler");
+}
+
 static bool same(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
@@ -79,26 +102,9 @@ static void take(struct app *app, const struct store_report *report)
 
 	app->store = *report;
 	app->store_at_ms = clock_ms();
-	if (verify_of(app) == VERIFY_REQUIRED && !report->uses_redis) {
-		struct text reason = TEXT(app->store.reason);
-
-		app->store.state = STORE_FAILED;
-		text_add(&reason, "verify = required, but no pool keeps its sessions in Redis; set "
-		                  "session.save_handler");
-	}
 	tell(app, &before);
 	schedule(app);
 	answers_store_asked(app);
-}
-
-/* The helper has read a server's bytes, so nothing in its answer is relied on. */
-static void tame(struct store_report *report)
-{
-	if (report->state > STORE_FAILED)
-		report->state = STORE_FAILED;
-	report->where[sizeof(report->where) - 1] = '\0';
-	report->reason[sizeof(report->reason) - 1] = '\0';
-	report->warning[sizeof(report->warning) - 1] = '\0';
 }
 
 static void on_answer(struct helper *helper, const void *data, size_t size)
@@ -109,7 +115,7 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	if (size != sizeof(answer))
 		return;
 	memcpy(&answer, data, sizeof(answer));
-	tame(&answer);
+	sessions_judge(app, &answer);
 	fd_close(&app->findings);
 	app->findings = TAKE_FD(helper->passed_fd);
 	helper_stop(helper);
@@ -169,20 +175,14 @@ int sessions_start(struct app *app, int sources, bool preflight, struct helper *
 	return helper_start(helper, &supervisor->loop, &supervisor->inheritance, &question);
 }
 
-static const struct generation *generation_of(const struct app *app)
-{
-	return app->active ? app->active : app->candidate;
-}
-
 void sessions_ask(struct app *app)
 {
-	const struct generation *generation = generation_of(app);
 	int r;
 
 	deadline_disarm(&app->supervisor->loop, &app->stores_next);
-	if (helper_running(&app->stores) || !generation)
+	if (helper_running(&app->stores))
 		return;
-	r = sessions_start(app, generation->sources, false, &app->stores, on_answer, on_end);
+	r = sessions_start(app, app->active->sources, false, &app->stores, on_answer, on_end);
 	if (r < 0) {
 		log_errno(r, "%s: cannot ask the session store", app->config.name);
 		schedule(app);
@@ -228,7 +228,6 @@ static void on_left(struct helper *helper)
 void sessions_leave(struct app *app)
 {
 	struct supervisor *s = app->supervisor;
-	const struct generation *generation = generation_of(app);
 	bool joined = app->store.members > 0;
 	struct stores_query query = { .timeout_ms = LEAVE_MS, .total_ms = LEAVE_MS };
 	struct question question = {
@@ -239,9 +238,9 @@ void sessions_leave(struct app *app)
 	};
 
 	sessions_stop(app);
-	if (!joined || !generation)
+	if (!joined)
 		return;
-	query.sources_fd = question.keep[question.keep_count++] = generation->sources;
+	query.sources_fd = question.keep[question.keep_count++] = app->active->sources;
 	fill_membership(s, &query.membership);
 	app->stores.on_answer = on_leave_answer;
 	app->stores.on_end = on_left;

@@ -3,7 +3,7 @@
 
 #include "init/state.h"
 
-/* Ask the store of @app now, unless it is being asked. */
+/* Ask the store of @app, whose settings are known, now, unless it is being asked. */
 void sessions_ask(struct app *app);
 
 /* Ask again, with other settings than before; does nothing with verify = off. */
@@ -17,6 +17,12 @@ void sessions_ask_anew(struct app *app);
 MUST_CHECK int sessions_start(struct app *app, int sources, bool preflight, struct helper *helper,
                               void (*on_answer)(struct helper *, const void *, size_t),
                               void (*on_end)(struct helper *));
+
+/*
+ * Make an answer of a helper, which has read a server's bytes, one that can be relied on, and a
+ * failure where `verify` demands more than it found.
+ */
+void sessions_judge(const struct app *app, struct store_report *report);
 
 /* Answered, and nothing that `verify` demands is missing. */
 bool sessions_well(const struct app *app);

@@ -124,7 +124,8 @@ void shutdown_begin(struct supervisor *supervisor, int exit_status, bool drain)
 		return;
 	}
 	begin(s, exit_status);
-	if (drain && s->boot == BOOT_DONE)
+	/* Replicas that prove their sessions may have visitors already. */
+	if (drain && s->boot >= BOOT_PROOF)
 		deadline_arm(&s->loop, &s->stop_next, quiet_ms(s));
 	else
 		cut(s);

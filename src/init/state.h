@@ -52,6 +52,7 @@ struct generation {
 	int overlays[OVERLAYS_MAX];   /* memfds with the configuration of each replica */
 	int filter;                   /* memfd with the syscall filter */
 	int sources;                  /* memfd with struct session_source; never read here */
+	bool uses_redis;              /* so the preflight of a roll said */
 	unsigned lanes_of[POOLS_MAX]; /* pool -> index into app->lanes */
 };
 

@@ -1,5 +1,6 @@
 #include "question/chain.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 struct chain {
 	const struct chain_query *query;
 	const struct session_source *source;
+	const struct chain_replica *writer;
+	bool replaceable; /* the writer: it leaves, and a reader may write instead */
 	unsigned pool;
 	uint64_t until_ms;
 	char subject[FINDING_SUBJECT_SIZE];
@@ -31,7 +34,8 @@ struct chain {
 };
 
 /* What a replica answers to one request.  0, -ENOENT when PHP cannot see the script, or -errno. */
-static int ask(struct chain *chain, const struct chain_replica *replica, const char *query)
+static int ask(struct chain *chain, const struct chain_replica *replica, const char *query,
+               uint64_t until_ms)
 {
 	struct fastcgi_reply reply;
 	char out[2048], err[256];
@@ -41,7 +45,7 @@ static int ask(struct chain *chain, const struct chain_replica *replica, const c
 
 	fastcgi_reply_init(&reply, out, sizeof(out), err, sizeof(err));
 	int r = fcgi_ask(chain->query->private_fd, replica->probes[chain->pool],
-	                 chain->query->script, query, script_settings, chain->until_ms, &reply);
+	                 chain->query->script, query, script_settings, until_ms, &reply);
 	if (r >= 0)
 		r = fastcgi_reply_head(&reply, &status, &body, &size);
 	if (r < 0)
@@ -92,21 +96,43 @@ static bool complain(struct chain *chain, const struct chain_replica *replica, i
 	            "did not answer when PHP was asked to use a session");
 }
 
-/* Leaves the session's id in chain->said. */
-static bool write_session(struct chain *chain)
+/* Until when one may take who must leave time for another. */
+static uint64_t part_of_time(const struct chain *chain)
 {
-	const struct chain_replica *writer = &chain->query->writer;
+	uint64_t now = clock_ms();
+
+	return chain->until_ms > now ? now + (chain->until_ms - now) / 3 : now;
+}
+
+/* Leaves the session's id in chain->said. */
+static int try_to_write(struct chain *chain, uint64_t until_ms)
+{
 	char query[128];
 	struct text text = TEXT(query);
 
 	text_add(&text, "do=write&value=%s", chain->value);
-	int r = ask(chain, writer, query);
+	int r = ask(chain, chain->writer, query, until_ms);
 	if (r < 0)
-		return complain(chain, writer, r);
-	if (chain->said.id[0] == '\0' || chain->said.problem[0] != '\0')
-		return fail(chain, writer, "see what the store says to `twinit sessions`",
+		return r;
+	return chain->said.id[0] == '\0' || chain->said.problem[0] != '\0' ? -EREMOTEIO : 0;
+}
+
+/*
+ * Who leaves and cannot write a session any more has none to lose, and must not keep out a release
+ * that can: it gets a part of the time, and then a reader writes.
+ */
+static bool write_session(struct chain *chain)
+{
+	int r = try_to_write(chain, chain->replaceable ? part_of_time(chain) : chain->until_ms);
+
+	if (r < 0 && chain->replaceable) {
+		chain->writer = &chain->query->readers[0];
+		r = try_to_write(chain, chain->until_ms);
+	}
+	if (r == -EREMOTEIO)
+		return fail(chain, chain->writer, "see what the store says to `twinit sessions`",
 		            "cannot write a session");
-	return true;
+	return r < 0 ? complain(chain, chain->writer, r) : true;
 }
 
 /* The last reader ends the session; should it not come to that, it expires. */
@@ -117,7 +143,7 @@ static bool read_session(struct chain *chain, const struct chain_replica *reader
 	struct text text = TEXT(query);
 
 	text_add(&text, "do=%s&id=%s", last ? "end" : "read", id);
-	int r = ask(chain, reader, query);
+	int r = ask(chain, reader, query, chain->until_ms);
 	if (r < 0)
 		return complain(chain, reader, r);
 	if (strcmp(chain->said.value, chain->value) != 0)
@@ -125,15 +151,21 @@ static bool read_session(struct chain *chain, const struct chain_replica *reader
 		            "give all replicas one session.save_path; if it was changed on "
 		            "purpose, restart the container",
 		            "does not find the session that replica %u wrote",
-		            chain->query->writer.number);
+		            chain->writer->number);
 	return true;
+}
+
+/* Who wrote it need not read it, unless there is nobody else. */
+static unsigned first_reader(const struct chain *chain)
+{
+	return chain->writer == &chain->query->readers[0] && chain->query->reader_count > 1;
 }
 
 static bool read_all(struct chain *chain, const char *id)
 {
 	const struct chain_query *q = chain->query;
 
-	for (unsigned i = 0; i < q->reader_count; i++)
+	for (unsigned i = first_reader(chain); i < q->reader_count; i++)
 		if (!read_session(chain, &q->readers[i], i + 1 == q->reader_count, id))
 			return false;
 	return true;
@@ -149,10 +181,10 @@ static void praise(struct chain *chain, enum sought sought, const char *where, u
 	};
 	char seen[FINDING_TEXT_SIZE];
 	struct text text = TEXT(seen);
+	unsigned readers = chain->query->reader_count - first_reader(chain);
 
 	text_add(&text, "what replica %u writes is read by %u replica%s, by PHP itself",
-	         chain->query->writer.number, chain->query->reader_count,
-	         chain->query->reader_count == 1 ? "" : "s");
+	         chain->writer->number, readers, readers == 1 ? "" : "s");
 	text_add(&text, "%s %s%s%" PRIu64 ".%" PRIu64 " ms", ends[sought],
 	         sought == SOUGHT_FOUND ? where : "", sought == SOUGHT_FOUND ? ", in " : "in ",
 	         took_us / 1000, took_us % 1000 / 100);
@@ -171,7 +203,7 @@ static void ask_pool(struct chain *chain)
 	if (!read_all(chain, id))
 		return;
 	if (sought == SOUGHT_MISSING)
-		fail(chain, &chain->query->writer,
+		fail(chain, chain->writer,
 		     "compare session.save_path in php.ini, conf.d and the pool with what "
 		     "`twinit sessions` asks",
 		     "keeps its sessions elsewhere than in %s", where);
@@ -189,12 +221,42 @@ static void make_value(char *value, size_t size)
 	text_add(&text, "%016" PRIx64, number);
 }
 
-static void ask_one(const struct chain_query *q, const struct session_source *source, unsigned pool,
-                    uint64_t until_ms, struct findings *findings)
+/* Pools' settings as one release has them. */
+struct sources {
+	unsigned count;
+	struct session_source list[SESSION_SOURCES_MAX];
+};
+
+static void read_sources(int fd, struct sources *sources)
 {
+	ssize_t n = pread(fd, sources->list, sizeof(sources->list), 0);
+
+	sources->count = n < 0 ? 0 : (unsigned)((size_t)n / sizeof(sources->list[0]));
+}
+
+/* Does the pool of that name keep its sessions in Redis? */
+static bool keeps_in_redis(const struct sources *sources, const char *pool)
+{
+	for (unsigned i = 0; i < sources->count; i++)
+		if (strcmp(sources->list[i].pool, pool) == 0)
+			return plan_is_redis(&sources->list[i]);
+	return false;
+}
+
+/*
+ * @old: what the writer's release has, where that is another one; or NULL.  A pool that it does not
+ * have, or that kept its sessions elsewhere, has no old session.
+ */
+static void ask_one(const struct chain_query *q, const struct session_source *source,
+                    const struct sources *old, unsigned pool, uint64_t until_ms,
+                    struct findings *findings)
+{
+	const bool has_old = old && keeps_in_redis(old, source->pool);
 	struct chain chain = {
 		.query = q,
 		.source = source,
+		.writer = !old || has_old ? &q->writer : &q->readers[0],
+		.replaceable = has_old,
 		.pool = pool,
 		.until_ms = until_ms,
 		.findings = findings,
@@ -235,21 +297,23 @@ static void conclude(const struct findings *findings, struct chain_answer *answe
 
 void chain_run(const void *query, int answer_fd)
 {
-	static struct session_source sources[SESSION_SOURCES_MAX];
+	static struct sources sources, old;
 	static struct findings findings;
 	const struct chain_query *q = query;
 	uint64_t until_ms = clock_ms() + q->timeout_ms;
 	struct chain_answer answer = { .state = CHAIN_NOT_ASKED };
-	ssize_t n = pread(q->sources_fd, sources, sizeof(sources), 0);
-	size_t count = n < 0 ? 0 : (size_t)n / sizeof(sources[0]);
 	_cleanup_close_ int fd = memfd_create("twinit-findings", MFD_CLOEXEC);
 
+	read_sources(q->sources_fd, &sources);
+	if (q->old_sources_fd >= 0)
+		read_sources(q->old_sources_fd, &old);
 	resolve_prepare(q->timeout_ms);
 	if (q->findings_fd >= 0 && finding_file_read(q->findings_fd, &findings) < 0)
 		memset(&findings, 0, sizeof(findings));
-	for (unsigned i = 0; i < q->pool_count && i < count; i++)
-		if (plan_is_redis(&sources[i]))
-			ask_one(q, &sources[i], i, until_ms, &findings);
+	for (unsigned i = 0; i < q->pool_count && i < sources.count; i++)
+		if (plan_is_redis(&sources.list[i]))
+			ask_one(q, &sources.list[i], q->old_sources_fd >= 0 ? &old : NULL, i,
+			        until_ms, &findings);
 	conclude(&findings, &answer);
 	if (fd >= 0 && finding_file_write(fd, &findings) < 0)
 		fd_close(&fd);

@@ -20,6 +20,8 @@ struct chain_replica {
 struct chain_query {
 	int private_fd;     /* the private directory */
 	int sources_fd;     /* a memfd with an array of struct session_source, one a pool */
+	int old_sources_fd; /* the same of the writer's release, where that is another one; or
+	                     * FD_NONE */
 	int findings_fd;    /* to which what is found is added; FD_NONE: to nothing */
 	const char *script; /* path of session/script.h's text, as PHP sees it */
 	unsigned pool_count;

@@ -45,6 +45,7 @@ const char script_php[] =
 	"    $path = (string) ini_get('session.save_path');\n"
 	"    $problem = preg_replace('/ *[(]path: .*/s', '', $problem);\n"
 	"    $problem = $path === '' ? $problem : str_replace($path, '...', $problem);\n"
+	"    $problem = preg_replace(\"/(url was ').*/s\", '$1...', $problem);\n"
 	"    $problem = substr(preg_replace('/[^ -~]+/', ' ', $problem), 0, 150);\n"
 	"    echo \"id=$id\\nvalue=$value\\nproblem=$problem\\n\";\n"
 	"})();\n";

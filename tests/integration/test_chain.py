@@ -7,7 +7,9 @@ import socket
 
 import pytest
 
-from clients import Crowd, post, release_of_check
+import stores
+from clients import Crowd, fpm_post, post, release_of_check
+from test_pools import add_pools, pool_text
 from support import QUICK_STOP, VARIANTS, errors_of, free_ports, start_and_wait_for_end
 from stack import PATH, Process, StackError
 
@@ -16,6 +18,14 @@ def change_save_path(site, value):
     """What the pools' PHP is told from the next start of a master on."""
     path = site.task.fpm_config / "pool.d" / "zzz-sessions.conf"
     path.write_text('[www]\nphp_admin_value[session.save_path] = "%s"\n' % value)
+    os.chmod(path, 0o644)
+
+
+def elsewhere(site):
+    """From the next start of a master on, sessions are files."""
+    path = site.task.fpm_config / "pool.d" / "zzz-sessions.conf"
+    path.write_text("[www]\nphp_admin_value[session.save_handler] = files\n"
+                    "php_admin_value[session.save_path] = /tmp\n")
     os.chmod(path, 0o644)
 
 
@@ -44,6 +54,54 @@ def test_a_release_that_would_lose_the_sessions_gets_no_visitor(make_site):
     assert site.app()["release"] == "2"
 
 
+def test_a_pool_that_is_renamed_does_not_hide_another_one(make_site):
+    port = free_ports(1)
+    site = make_site(lambda site: add_pools(site, pool_text("other", port)), env=QUICK_STOP)
+    (site.task.fpm_config / "pool.d" / "zzz-more.conf").write_text(pool_text("renamed", port))
+    site.roll_to(2)
+    (site.task.fpm_config / "pool.d" / "zzz-more.conf").write_text(pool_text("again", port))
+    change_save_path(site, store(site, "&prefix=ELSEWHERE:"))
+    with pytest.raises(StackError, match="replica 1 does not find the session that replica 1 wrote"):
+        site.task.restart()
+
+
+def test_required_sessions_cannot_be_rolled_away(make_site):
+    site = make_site(env={"TWINIT_SESSIONS_VERIFY": "required", **QUICK_STOP})
+    elsewhere(site)
+    with pytest.raises(StackError, match="roll refused, nothing was touched: .*no pool keeps its sessions in Redis"):
+        site.roll_to(2)
+    assert site.app()["release"] == "1"
+
+
+def test_who_has_lost_his_store_does_not_keep_a_release_out_that_has_one(make_site, tmp_path):
+    site = make_site(env=QUICK_STOP)
+    second = free_ports(1)
+    with stores.running(tmp_path, second):
+        site.stop_redis()
+        change_save_path(site, "tcp://127.0.0.1:%d?timeout=2&read_timeout=2" % second)
+        site.roll_to(2)
+        assert site.app()["release"] == "2" and site.app()["sessions"]["state"] == "ok"
+        assert site.task.stop() == 0
+
+
+# PHP's own complaint names the part of the save path that it cannot parse.
+def test_no_password_is_said(make_site):
+    site = make_site(env={"TWINIT_SESSIONS_VERIFY": "report", **QUICK_STOP},
+                     ini={"session.save_path": '"tcp://127.0.0.1:99999?auth=SESAME, tcp://127.0.0.1:1?auth=SESAME"'})
+    site.said("cannot write a session, PHP says '.*Failed to parse session.save_path")
+    assert "SESAME" not in "\n".join(site.task.since())
+
+
+def test_a_stop_lets_visitors_finish_though_sessions_are_not_proven_yet(cold_site):
+    site = cold_site(ini=APART, env={"TWINIT_SESSIONS_WAIT": "5m", **QUICK_STOP})
+    site.task.start()
+    site.said("starting replica . on lane A .* ready in", count=2)
+    with Crowd(1, lambda: release_of_check(fpm_post(site.task.address, "/check.php?nap=1500"))) as crowd:
+        site.wait_busy(1)
+        assert site.task.stop() == 0
+    assert crowd.records[0].answer == 1, crowd.records[0]
+
+
 # PHP fills the name in when it starts, so each replica has another prefix.
 APART = {"session.save_path": '"tcp://127.0.0.1:${REDIS_PORT}?timeout=2&read_timeout=2&prefix=${TWINIT_REPLICA}:"'}
 
@@ -60,6 +118,16 @@ def test_report_says_so_and_goes_on(make_site):
     assert site.lines("replica 2 does not find the session that replica 1 wrote")
     site.roll_to(2)
     assert site.app()["release"] == "2"
+
+
+def test_sessions_that_move_to_redis_are_proven_there(make_site):
+    site = make_site(lambda site: (site.prepare(), elsewhere(site)), env=QUICK_STOP, ini=APART)
+    (site.task.fpm_config / "pool.d" / "zzz-sessions.conf").unlink()
+    with pytest.raises(StackError, match="replica 2 does not find the session that replica 1 wrote"):
+        site.task.restart()
+    change_save_path(site, store(site))
+    site.roll_to(2)
+    assert site.app()["release"] == "2" and site.app()["sessions"]["state"] == "ok"
 
 
 @pytest.mark.parametrize("replicas", ["1", "3"])

@@ -17,6 +17,7 @@
  * replica ("r2:mute") or release ("g2:mute") only.
  *
  *   i=fail i=hang i=garbage i=huge      tt=fail tt=hang tt=garbage tt=huge tt=crash tt=empty
+ *   i=wait                 until it behaves otherwise     tt=wait
  *   die die78 killed       at once      mute mute-first   no answer to pings (the first start)
  *   no-pong crash-on-ready              no-quit no-term   SIGQUIT, SIGTERM mean nothing
  *   status=garbage status=busy status=silent status=huge
@@ -165,6 +166,10 @@ static int print(const char *what, const char *file)
 		for (;;)
 			pause();
 	}
+	if (behaves_as(what, "wait"))
+		say("%s waits", what);
+	while (behaves_as(what, "wait"))
+		usleep(1000);
 	if (behaves_as(what, "garbage")) {
 		for (int i = 0; i < 100000; i++)
 			putchar(i * 7919 >> 3);

@@ -182,6 +182,27 @@ def test_a_missing_session_store_ends_it_with_69(make):
     assert not c.events.find(" start ")
 
 
+def test_who_asks_for_sessions_early_does_not_talk_it_out_of_asking(make):
+    c = make(sessions=("redis", "tcp://127.0.0.1:1?timeout=1"))
+    c.environment["TWINIT_SESSIONS_WAIT"] = "300ms"
+    c.behave("tt=wait")
+    c.start()
+    c.events.wait("tt waits")
+    code, text = c.tell("sessions")
+    c.behave("")
+    assert c.wait() == SESSIONS
+    assert code == 1 and "the container is starting" in text, text
+    assert not c.events.find(" start ")
+
+
+def test_a_store_that_was_given_up_is_not_waited_for_twice(make):
+    c = make(sessions=("redis", "tcp://127.0.0.1:1?timeout=1"))
+    c.environment.update({"TWINIT_SESSIONS_WAIT": "1s", "TWINIT_SESSIONS_FAIL_HEALTH": "never"})
+    c.boot()
+    # Two pings, and the stub's answer to the one proof through it.
+    assert len(c.events.find(" ready")) == 3
+
+
 # --- what masters are given
 
 
