@@ -14,6 +14,12 @@ LINK     ?= -static-pie -Wl,--no-eh-frame-hdr,-T,src/discard.ld
 # `make V=1` shows the whole commands.
 Q        := $(if $(V),,@)
 LIBS     := -linih -lhiredis -ljansson -lseccomp -lcap
+# TLS=1: session stores behind TLS are asked too (libssl-dev); linked with the system's libraries.
+ifdef TLS
+CPPFLAGS += -DTWINIT_TLS
+LIBS     += -lssl -lcrypto
+LINK     := -pie
+endif
 
 # Every source file except main.c: the program and all tests link this.
 CORE_SRC := $(sort $(wildcard src/*/*.c))

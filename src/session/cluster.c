@@ -189,10 +189,12 @@ static int open_seed(struct seed *seed, bool goes_on)
 
 static bool ask_seed(struct seed *seed)
 {
-	if (!seed->store->tls)
+	const char *why = seed->probe.link.resp.tls_why;
+
+	if (!why)
 		return use(seed);
 	findings_note(seed->asking->findings, FINDING_TLS, FINDING_NOT_ASKED, seed->subject.name,
-	              NULL, "takes connections; what it answers over TLS is not asked here");
+	              NULL, "takes connections, and is not asked itself: %s", why);
 	return true;
 }
 

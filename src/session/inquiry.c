@@ -303,10 +303,21 @@ static void ask_all(struct inquiry *q)
 		release_locks(q);
 }
 
+/* Why nothing can be asked over a connection of ours, or NULL. */
+static const char *tls_trouble(const struct inquiry *q)
+{
+	for (int i = 0; i < q->count; i++)
+		if (q->probes[i].error == 0 && q->probes[i].link.resp.tls_why)
+			return q->probes[i].link.resp.tls_why;
+	return NULL;
+}
+
 static void note_tls(struct inquiry *q)
 {
+	const char *why = tls_trouble(q);
+
 	findings_note(q->asking->findings, FINDING_TLS, FINDING_NOT_ASKED, q->subject.name, NULL,
-	              "takes connections; what it answers over TLS is not asked here");
+	              "takes connections, and is not asked itself: %s", why);
 	for (int i = 0; i < q->count; i++)
 		if (q->probes[i].error == 0)
 			inquiry_latency(q->asking, q->probes[i].took_us);
@@ -328,7 +339,7 @@ void inquiry_run(struct asking *asking, const struct planned_store *store)
 		subject_init(&store->address, NULL, asking->query->timeout_ms, asking->findings);
 	q->count = asking_resolve(asking, &store->address, q->targets, asking->findings);
 	int connected = connect_all(q);
-	if (connected > 0 && store->address.tls)
+	if (connected > 0 && tls_trouble(q))
 		note_tls(q);
 	else if (connected > 0)
 		ask_all(q);

@@ -34,8 +34,11 @@ static int take_step(struct resp *resp, const struct store_address *store, enum 
 
 int login(struct resp *resp, const struct store_address *store, const struct target *target)
 {
-	int r = resp_connect(resp, &target->at.any, target->length);
+	int r = resp_connect(resp, &target->at.any, target->length,
+	                     store->tls ? store->host : NULL);
 
+	if (r == 0 && resp->tls_why)
+		r = -EPROTO;
 	if (r == 0)
 		r = take_step(resp, store, STEP_AUTH);
 	if (r == 0)

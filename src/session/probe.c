@@ -28,7 +28,8 @@ int probe_connect(struct probe *probe, uint64_t deadline_us)
 
 	probe->link.resp.deadline_us = deadline_us;
 	probe->error =
-		resp_connect(&probe->link.resp, &probe->target->at.any, probe->target->length);
+		resp_connect(&probe->link.resp, &probe->target->at.any, probe->target->length,
+	                     probe->store->tls ? probe->store->host : NULL);
 	probe->took_us = clock_us() - start;
 	return probe->error;
 }

@@ -56,6 +56,8 @@ struct resp resp_init(uint64_t deadline_us)
 
 void resp_done(struct resp *resp)
 {
+	tls_end(resp->tls);
+	resp->tls = NULL;
 	fd_close(&resp->fd);
 	if (resp->reader)
 		redisReaderFree(resp->reader);
@@ -81,7 +83,7 @@ static int wait_for(const struct resp *resp, short events)
 	}
 }
 
-int resp_connect(struct resp *resp, const struct sockaddr *address, socklen_t length)
+static int connect_socket(struct resp *resp, const struct sockaddr *address, socklen_t length)
 {
 	int error = 0;
 	socklen_t size = sizeof(error);
@@ -102,14 +104,53 @@ int resp_connect(struct resp *resp, const struct sockaddr *address, socklen_t le
 	return -error;
 }
 
+static int shake(struct resp *resp, const char *host)
+{
+	short events = 0;
+	int r;
+
+	resp->tls_why = "there is no memory for TLS, or no authority";
+	resp->tls = tls_begin(resp->fd, host);
+	if (!resp->tls)
+		return 0;
+	while ((r = tls_shake(resp->tls, &events)) == -EAGAIN)
+		if ((r = wait_for(resp, events)) < 0)
+			return r;
+	resp->tls_why = r < 0 ? tls_why(resp->tls) : NULL;
+	return 0;
+}
+
+int resp_connect(struct resp *resp, const struct sockaddr *address, socklen_t length,
+                 const char *tls_host)
+{
+	int r = connect_socket(resp, address, length);
+
+	if (r < 0 || !tls_host)
+		return r;
+	if (tls_built_in())
+		return shake(resp, tls_host);
+	resp->tls_why = "this twinit is built without TLS";
+	return 0;
+}
+
+static ssize_t send_some(const struct resp *resp, const char *bytes, size_t length, short *events)
+{
+	if (resp->tls)
+		return tls_send(resp->tls, bytes, length, events);
+	*events = POLLOUT;
+	ssize_t n = send(resp->fd, bytes, length, MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
 static int send_all(const struct resp *resp, const char *bytes, size_t length)
 {
 	while (length > 0) {
-		ssize_t n = send(resp->fd, bytes, length, MSG_NOSIGNAL);
-		int r = n < 0 && errno != EINTR ? -errno : 0;
+		short events;
+		ssize_t n = send_some(resp, bytes, length, &events);
+		int r = n < 0 && n != -EINTR ? (int)n : 0;
 
 		if (r == -EAGAIN)
-			r = wait_for(resp, POLLOUT);
+			r = wait_for(resp, events);
 		if (r < 0)
 			return r;
 		if (n > 0) {
@@ -133,9 +174,22 @@ static int send_command(const struct resp *resp, int count, const char **words)
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
+/* TLS may have more in hand than the socket shows. */
+static ssize_t receive_by_tls(const struct resp *resp, char *bytes, size_t size)
+{
+	short events;
+	ssize_t n = tls_receive(resp->tls, bytes, size, &events);
+
+	if (n == -EAGAIN)
+		return wait_for(resp, events);
+	return n == 0 ? -ENODATA : n;
+}
+
 /* Returns how many bytes came, -ENODATA at the end of the stream, or a negative errno. */
 static ssize_t receive(const struct resp *resp, char *bytes, size_t size)
 {
+	if (resp->tls)
+		return receive_by_tls(resp, bytes, size);
 	int r = wait_for(resp, POLLIN);
 
 	if (r < 0)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "session/tls.h"
 #include "util/macros.h"
 
 /*
@@ -23,6 +24,9 @@ struct resp {
 	size_t received;      /* bytes of all answers */
 	size_t elements;      /* of all arrays among them */
 	char first;           /* byte of the last answer; 0: none came */
+	struct tls *tls;      /* NULL: plain */
+	const char
+		*tls_why; /* why TLS did not come about, and nothing can be asked; NULL: it did */
 };
 
 /* A conversation that is to end at @deadline_us, without a connection yet. */
@@ -32,11 +36,14 @@ struct resp resp_init(uint64_t deadline_us);
 void resp_done(struct resp *resp);
 
 /*
- * Connect to @address.  Blocks until the deadline at most.
+ * Connect to @address; with @tls_host, unless that is NULL, by TLS where the program has it.
+ * Blocks until the deadline at most.
  *
- * Returns 0, -ETIMEDOUT, or another negative errno of socket() or connect().
+ * Returns 0, -ETIMEDOUT, or another negative errno of socket() or connect().  A handshake that
+ * fails is no failure, because PHP may trust others than we do: then resp->tls_why is set.
  */
-MUST_CHECK int resp_connect(struct resp *resp, const struct sockaddr *address, socklen_t length);
+MUST_CHECK int resp_connect(struct resp *resp, const struct sockaddr *address, socklen_t length,
+                            const char *tls_host);
 
 /*
  * Send the @count @words as one command and wait for its answer.  Blocks until the deadline at

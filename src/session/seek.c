@@ -68,7 +68,8 @@ enum sought seek_session(const struct session_source *source, const char *id, ui
 	const struct store_address *store = cluster ? &path->stores[0] : choose_store(path, id);
 
 	where_add(&text, store);
-	sought = store->tls ? SOUGHT_TLS : ask_addresses(store, cluster, id, deadline_us);
+	sought = store->tls && !tls_built_in() ? SOUGHT_TLS
+	                                       : ask_addresses(store, cluster, id, deadline_us);
 	explicit_bzero(path, sizeof(*path));
 	return sought;
 }

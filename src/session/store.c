@@ -124,7 +124,7 @@ static void leave(const struct store_address *store, const char *id, bool cluste
 {
 	struct target targets[TARGETS_MAX] = { 0 };
 	struct follow link;
-	int n = store->tls ? 0 : resolve(store, targets, NULL);
+	int n = store->tls && !tls_built_in() ? 0 : resolve(store, targets, NULL);
 
 	follow_init(&link, store, cluster);
 	link.resp.deadline_us = deadline_us;
