@@ -5,14 +5,17 @@
 
 #include "util/text.h"
 
-/* PHP's own messages name the save path, which may hold a password. */
+/*
+ * PHP's own messages name the save path, which may hold a password.  Functions that lists for
+ * disable_functions have (getenv, ini_get) are not used.
+ */
 const char script_php[] =
 	"<?php\n"
 	"// Made by twinit, which asks for it through a private socket: is a session that one\n"
 	"// replica wrote there for another one?\n"
 	"(static function () {\n"
 	"    header('Content-Type: text/plain');\n"
-	"    parse_str((string) getenv('QUERY_STRING'), $asked);\n"
+	"    $asked = $_GET;\n"
 	"    $problem = '';\n"
 	"    set_error_handler(static function ($level, $text) use (&$problem) {\n"
 	"        $problem = $problem === '' ? $text : $problem;\n"
@@ -42,7 +45,7 @@ const char script_php[] =
 	"    } catch (Throwable $thrown) {\n"
 	"        $problem = $problem === '' ? $thrown->getMessage() : $problem;\n"
 	"    }\n"
-	"    $path = (string) ini_get('session.save_path');\n"
+	"    $path = (string) session_save_path();\n"
 	"    $problem = preg_replace('/ *[(]path: .*/s', '', $problem);\n"
 	"    $problem = $path === '' ? $problem : str_replace($path, '...', $problem);\n"
 	"    $problem = preg_replace(\"/(url was ').*/s\", '$1...', $problem);\n"
@@ -58,6 +61,7 @@ const char script_settings[] = "doc_root=\"/\"\n"
 			       "display_errors=0\n"
 			       "output_buffering=0\n"
 			       "zlib.output_compression=0\n"
+			       "variables_order=\"G\"\n"
 			       "session.auto_start=0\n";
 
 /* Copy the rest of the line that begins with @name, and go behind it.  0 or -EBADMSG. */

@@ -146,7 +146,7 @@ def test_settings_that_stand_in_the_way_do_not(make_site, tmp_path, variant):
         if str(folder).startswith("/tmp/"):
             os.chmod(folder, 0o755)
     ini = {"open_basedir": "/srv/app:%s" % tmp_path, "auto_prepend_file": prepend, "session.auto_start": "1",
-           "session.use_strict_mode": "1", "variables_order": "S", "session.sid_bits_per_character": "6"}
+           "disable_functions": "getenv,ini_get,parse_str", "session.use_strict_mode": "1", "variables_order": "S", "session.sid_bits_per_character": "6"}
     site = make_site(ini=ini, **VARIANTS[variant])
     site.roll_to(2)
     assert site.app()["release"] == "2"
