@@ -15,7 +15,7 @@ import places
 import stores
 import support
 from clients import fpm_post, release_of_check
-from support import HOST, QUICK_STOP, errors_of, start_and_wait_for_end
+from support import HOST, QUICK_STOP, REPO, errors_of, start_and_wait_for_end
 
 SELDOM = {"TWINIT_SESSIONS_EVERY": "1h", **QUICK_STOP}  # it is asked when the tests ask
 PLAIN = "tcp://%s:${REDIS_PORT}?timeout=2&read_timeout=2" % HOST
@@ -403,6 +403,42 @@ def test_a_store_whose_certificate_php_refuses_ends_the_start(tls, wishes, reaso
     assert start_and_wait_for_end(site) == 69
     error, = errors_of(site.task)
     assert "cannot write a session" in error and re.search(reason, error), error
+
+
+@pytest.fixture(scope="module")
+def binary_with_tls():
+    """build/tls/twinit, for which the system's libraries are needed."""
+    make = ["make", "--no-print-directory", "-C", REPO, "TLS=1", "BUILD=build/tls", "build"]
+    done = subprocess.run(make, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    return REPO / "build" / "tls" / "twinit"
+
+
+def test_a_program_with_tls_asks_the_store_too(tls, binary_with_tls):
+    site = tls(names=["store.test"])
+    site.binary = binary_with_tls
+    site.task.env["SSL_CERT_FILE"] = "/srv/php-fpm/ca.crt"
+    site.task.start()
+    site.task.wait_ready()
+    code, said, _ = ask(site.task)
+    assert code == 0, found(said, "failed")
+    for name in ("write", "role", "memory", "members", "lock-commands"):
+        assert found(said, "ok", name), (name, said)
+    assert not found(said, "not asked", "tls"), said
+    assert "it was in the store" in found(said, "ok", "chain")[0]["seen"]
+    assert "is active on 2 replicas" in site.task.restart()
+    assert site.task.stop() == 0
+
+
+def test_a_certificate_that_only_php_trusts_is_not_called_bad(tls, binary_with_tls):
+    site = tls(names=["store.test"])
+    site.binary = binary_with_tls
+    site.task.start()
+    site.task.wait_ready()
+    code, said, _ = ask(site.task)
+    assert code == 0, found(said, "failed")
+    assert "issuer certificate" in found(said, "not asked", "tls")[0]["seen"]
+    assert found(said, "ok", "chain"), said
 
 
 # The rest of item 2.
