@@ -271,34 +271,35 @@ static void ask_one(const struct chain_query *q, const struct session_source *so
 		ask_pool(&chain);
 }
 
-/* The first finding of that kind that is the chain's. */
-static const struct finding *first_of(const struct findings *findings, enum finding_result result)
-{
-	for (uint32_t i = 0; i < findings->count; i++)
-		if (findings->list[i].id == FINDING_CHAIN && findings->list[i].result == result)
-			return &findings->list[i];
-	return NULL;
-}
-
 static void conclude(const struct findings *findings, struct chain_answer *answer)
 {
-	const struct finding *failed = first_of(findings, FINDING_FAILED);
-	const struct finding *unasked = first_of(findings, FINDING_NOT_ASKED);
+	const struct finding *failed = findings_first(findings, FINDING_FAILED);
+	const struct finding *unasked = findings_first(findings, FINDING_NOT_ASKED);
 
 	if (failed) {
 		answer->state = CHAIN_FAILED;
 		finding_sentence(failed, answer->why, sizeof(answer->why));
 	} else if (unasked) {
 		finding_sentence(unasked, answer->why, sizeof(answer->why));
-	} else if (first_of(findings, FINDING_OK)) {
+	} else if (findings_first(findings, FINDING_OK)) {
 		answer->state = CHAIN_OK;
+	}
+}
+
+static void append(const struct findings *from, struct findings *to)
+{
+	for (uint32_t i = 0; i < from->count; i++) {
+		const struct finding *f = &from->list[i];
+
+		findings_note(to, (enum finding_id)f->id, (enum finding_result)f->result,
+		              f->subject, f->fix, "%s", f->seen);
 	}
 }
 
 void chain_run(const void *query, int answer_fd)
 {
 	static struct sources sources, old;
-	static struct findings findings;
+	static struct findings found, all;
 	const struct chain_query *q = query;
 	uint64_t until_ms = clock_ms() + q->timeout_ms;
 	struct chain_answer answer = { .state = CHAIN_NOT_ASKED };
@@ -308,14 +309,15 @@ void chain_run(const void *query, int answer_fd)
 	if (q->old_sources_fd >= 0)
 		read_sources(q->old_sources_fd, &old);
 	resolve_prepare(q->timeout_ms);
-	if (q->findings_fd >= 0 && finding_file_read(q->findings_fd, &findings) < 0)
-		memset(&findings, 0, sizeof(findings));
+	if (q->findings_fd >= 0 && finding_file_read(q->findings_fd, &all) < 0)
+		memset(&all, 0, sizeof(all));
 	for (unsigned i = 0; i < q->pool_count && i < sources.count; i++)
 		if (plan_is_redis(&sources.list[i]))
 			ask_one(q, &sources.list[i], q->old_sources_fd >= 0 ? &old : NULL, i,
-			        until_ms, &findings);
-	conclude(&findings, &answer);
-	if (fd >= 0 && finding_file_write(fd, &findings) < 0)
+			        until_ms, &found);
+	conclude(&found, &answer);
+	append(&found, &all);
+	if (fd >= 0 && finding_file_write(fd, &all) < 0)
 		fd_close(&fd);
 	helper_answer_with_fd(answer_fd, &answer, sizeof(answer), fd);
 }
