@@ -174,7 +174,7 @@ static bool read_all(struct chain *chain, const char *id)
 static void praise(struct chain *chain, enum sought sought, const char *where, uint64_t took_us)
 {
 	static const char *const ends[] = {
-		[SOUGHT_FOUND] = ", and it was in the store",
+		[SOUGHT_FOUND] = ", and it was in the store ",
 		[SOUGHT_MISSING] = "",
 		[SOUGHT_UNKNOWN] = "; the store did not let us look",
 		[SOUGHT_TLS] = ", over TLS, where only PHP can look",
@@ -183,11 +183,10 @@ static void praise(struct chain *chain, enum sought sought, const char *where, u
 	struct text text = TEXT(seen);
 	unsigned readers = chain->query->reader_count - first_reader(chain);
 
-	text_add(&text, "what replica %u writes is read by %u replica%s, by PHP itself",
+	text_add(&text, "what replica %u writes is read by %u replica%s, by PHP itself, ",
 	         chain->writer->number, readers, readers == 1 ? "" : "s");
-	text_add(&text, "%s %s%s%" PRIu64 ".%" PRIu64 " ms", ends[sought],
-	         sought == SOUGHT_FOUND ? where : "", sought == SOUGHT_FOUND ? ", in " : "in ",
-	         took_us / 1000, took_us % 1000 / 100);
+	text_add(&text, "in %" PRIu64 ".%" PRIu64 " ms%s%s", took_us / 1000, took_us % 1000 / 100,
+	         ends[sought], sought == SOUGHT_FOUND ? where : "");
 	note(chain, FINDING_OK, NULL, seen);
 }
 

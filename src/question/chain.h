@@ -13,15 +13,14 @@
 
 struct chain_replica {
 	unsigned number;
-	char probes[POOLS_MAX]
-		   [PRIVATE_NAME_SIZE]; /* of each asked pool; empty: it has no such pool */
+	/* of each asked pool; empty: it has no such pool */
+	char probes[POOLS_MAX][PRIVATE_NAME_SIZE];
 };
 
 struct chain_query {
 	int private_fd;     /* the private directory */
 	int sources_fd;     /* a memfd with an array of struct session_source, one a pool */
-	int old_sources_fd; /* the same of the writer's release, where that is another one; or
-	                     * FD_NONE */
+	int old_sources_fd; /* the same of the writer's release, if that is another; or FD_NONE */
 	int findings_fd;    /* to which what is found is added; FD_NONE: to nothing */
 	const char *script; /* path of session/script.h's text, as PHP sees it */
 	unsigned pool_count;
@@ -40,8 +39,8 @@ enum chain_state {
 
 struct chain_answer {
 	enum chain_state state;
-	char why[512]; /* failed, or why a pool could not be asked; never a password; empty: nothing
-	                */
+	/* Failed, or why a pool could not be asked; never a password; empty: nothing. */
+	char why[512];
 };
 
 /*
