@@ -27,6 +27,15 @@ ssize_t passing_send(int socket, const void *bytes, size_t size, int fd, int fla
 	return sendmsg(socket, &message, flags);
 }
 
+/* The last close of a socket may wait for its peer (SO_LINGER); of what is no socket it does not.
+ */
+static void do_not_linger(int fd)
+{
+	const struct linger none = { 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
 ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd, int flags)
 {
 	union ancillary ancillary;
@@ -41,7 +50,10 @@ ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd, int flags
 	ssize_t n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
 
-	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+	if (header && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int))) {
 		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
+		do_not_linger(*fd);
+	}
 	return n;
 }
