@@ -7,7 +7,7 @@
 
 #include "init/answers.h"
 #include "init/launch.h"
-#include "init/master.h"
+#include "init/masters.h"
 #include "init/report.h"
 #include "init/sessions.h"
 #include "session/script.h"

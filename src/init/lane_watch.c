@@ -4,6 +4,7 @@
 
 #include "init/launch.h"
 #include "init/master.h"
+#include "init/masters.h"
 #include "init/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

@@ -3,13 +3,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "init/launch.h"
 #include "init/report.h"
-#include "init/sessions.h"
-#include "init/stray.h"
-#include "loop/reap.h"
 #include "question/ping.h"
 #include "rollout/backoff.h"
 #include "util/cleanup.h"
@@ -146,10 +142,11 @@ static void signal_master(const struct master *master, int number)
 		          master->number, strsignal(number), master->child.pid);
 }
 
-static void signal_group(pid_t group, int number)
+void master_kill(const struct master *master)
 {
-	if (group > 0)
-		(void)kill(-group, number);
+	if (master->child.pid > 0)
+		(void)kill(-master->child.pid, SIGKILL);
+	signal_master(master, SIGKILL);
 }
 
 static int spawn(struct master *master)
@@ -282,8 +279,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		break;
 	case ACTION_KILL:
 		disarm(master);
-		signal_group(master->child.pid, SIGKILL);
-		signal_master(master, SIGKILL);
+		master_kill(master);
 		break;
 	case ACTION_DELAY:
 		delay(master);
@@ -314,145 +310,13 @@ void master_deliver(struct master *master, enum master_event event)
 		master_deliver(master, EVENT_EXIT); /* a failure is an event like any other */
 }
 
-/* --- places --- */
-
-void masters_init(struct app *app)
+void master_prepare(struct master *master, struct app *app)
 {
-	for (size_t i = 0; i < MASTERS_MAX; i++)
-		app->masters[i] = (struct master){
-			.app = app,
-			.child.report_fd = FD_NONE,
-			.config_fd = FD_NONE,
-			.ping.source.fd = FD_NONE,
-			.deadline.on_due = on_deadline,
-		};
-}
-
-static struct master *free_place(struct app *app)
-{
-	for (size_t i = 0; i < MASTERS_MAX; i++)
-		if (app->masters[i].state == MASTER_GONE)
-			return &app->masters[i];
-	return NULL;
-}
-
-void master_start(struct app *app, struct generation *generation, enum group group, unsigned lane,
-                  unsigned number, bool rescue)
-{
-	struct master *master = free_place(app);
-
-	if (!master) {
-		log_write(LOG_ERROR, "%s: no place for one more master", app->config.name);
-		return;
-	}
-	master->group = group;
-	master->generation = generation;
-	master->lane = lane;
-	master->number = number;
-	master->rescue = rescue;
-	master->crashes = 0;
-	master->starts = 0;
-	master_deliver(master, EVENT_START);
-}
-
-struct master *master_find(struct app *app, enum group group, unsigned number)
-{
-	for (size_t i = 0; i < MASTERS_MAX; i++) {
-		struct master *master = &app->masters[i];
-
-		if (master->state != MASTER_GONE && master->group == group &&
-		    master->number == number && !master->rescue)
-			return master;
-	}
-	return NULL;
-}
-
-static struct master *find_pid(struct supervisor *supervisor, pid_t pid)
-{
-	for (size_t a = 0; a < supervisor->app_count; a++)
-		for (size_t i = 0; i < MASTERS_MAX; i++)
-			if (supervisor->apps[a].masters[i].child.pid == pid)
-				return &supervisor->apps[a].masters[i];
-	return NULL;
-}
-
-bool master_is(struct supervisor *supervisor, pid_t pid)
-{
-	return find_pid(supervisor, pid) != NULL;
-}
-
-/* --- the end of a master --- */
-
-/* FPM's own words for its exit status (fpm.h). */
-static const char *exit_meaning(int status)
-{
-	switch (status) {
-	case 64:
-		return " (usage)";
-	case 70:
-		return " (software error)";
-	case 78:
-		return " (configuration error)";
-	default:
-		return "";
-	}
-}
-
-static void explain(struct master *master, const siginfo_t *info)
-{
-	enum spawn_stage stage;
-	int error = spawn_report(&master->child.report_fd, &stage);
-
-	if (master->state == MASTER_ABORTING)
-		return; /* that we killed it is not why it failed */
-	struct text why = TEXT(master->why);
-	if (error < 0)
-		text_add(&why, "cannot %s: %s", spawn_stage_name(stage), strerror(-error));
-	else if (info->si_code == CLD_EXITED)
-		text_add(&why, "exited with status %d%s", info->si_status,
-		         exit_meaning(info->si_status));
-	else
-		text_add(&why, "was killed by signal %d (%s)", info->si_status,
-		         strsignal(info->si_status));
-}
-
-/* It had all its workers leave first, which one that is killed on its way out did not. */
-static bool left_orderly(const struct master *master, const siginfo_t *info)
-{
-	return (master->state == MASTER_QUITTING || master->state == MASTER_TERMINATING) &&
-	       info->si_code == CLD_EXITED;
-}
-
-bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *info)
-{
-	struct master *master = find_pid(supervisor, pid);
-
-	if (!master)
-		return false;
-	explain(master, info);
-	master->child.pid = 0;
-	launch_forget_config(master);
-	launch_remove_private(master);
-	/* After an orderly end what is left in its group are jobs that PHP started, not workers. */
-	if (!left_orderly(master, info) || supervisor->stop != STOP_NONE)
-		stray_adopt(supervisor, pid);
-	if (master->state != MASTER_QUITTING)
-		sessions_release(master->app);
-	master_deliver(master, EVENT_EXIT);
-	return true;
-}
-
-void masters_kill_all(struct supervisor *supervisor)
-{
-	for (size_t a = 0; a < supervisor->app_count; a++)
-		for (size_t i = 0; i < MASTERS_MAX; i++) {
-			const struct master *master = &supervisor->apps[a].masters[i];
-
-			if (master->state == MASTER_GONE)
-				continue;
-			launch_remove_private(master);
-			signal_group(master->child.pid, SIGKILL);
-			signal_master(master, SIGKILL);
-		}
-	strays_kill(supervisor);
+	*master = (struct master){
+		.app = app,
+		.child.report_fd = FD_NONE,
+		.config_fd = FD_NONE,
+		.ping.source.fd = FD_NONE,
+		.deadline.on_due = on_deadline,
+	};
 }

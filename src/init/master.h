@@ -3,30 +3,14 @@
 
 #include "init/state.h"
 
-/* Make all places of @app empty. */
-void masters_init(struct app *app);
+/* Make @master an empty place of @app. */
+void master_prepare(struct master *master, struct app *app);
 
 /* Something happened to @master; carry out what the lifecycle says. */
 void master_deliver(struct master *master, enum master_event event);
 
-/*
- * Start replica @number (from 1) of @generation on @lane, in a free place.  A process that cannot
- * be made is an exit like any other.
- */
-void master_start(struct app *app, struct generation *generation, enum group group, unsigned lane,
-                  unsigned number, bool rescue);
-
-/* @pid was reaped; @info says how.  False when it was none of ours. */
-bool master_reaped(struct supervisor *supervisor, pid_t pid, const siginfo_t *info);
-
-/* The active or candidate replica @number of @app that is not gone, or NULL. */
-struct master *master_find(struct app *app, enum group group, unsigned number);
-
-/* Is @pid a master's? */
-bool master_is(struct supervisor *supervisor, pid_t pid);
-
 /* The program stops: whatever @master's state waits for must come within what is left of that. */
 void master_hurry(struct master *master);
 
-/* SIGKILL whatever masters and strays there still are. */
-void masters_kill_all(struct supervisor *supervisor);
+/* SIGKILL it and its workers, if it has a process. */
+void master_kill(const struct master *master);

@@ -7,6 +7,7 @@
 #include "init/generation.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
+#include "init/masters.h"
 #include "init/publisher.h"
 #include "init/report.h"
 #include "init/sessions.h"

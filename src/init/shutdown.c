@@ -4,6 +4,7 @@
 
 #include "init/lane_watch.h"
 #include "init/master.h"
+#include "init/masters.h"
 #include "init/report.h"
 #include "init/roll.h"
 #include "init/sessions.h"

@@ -15,7 +15,7 @@
 #include "init/boot.h"
 #include "init/chain.h"
 #include "init/lane_watch.h"
-#include "init/master.h"
+#include "init/masters.h"
 #include "init/output.h"
 #include "init/roll.h"
 #include "init/run_dir.h"
