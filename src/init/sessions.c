@@ -2,13 +2,13 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "init/answers.h"
 #include "init/report.h"
 #include "question/stores.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/random.h"
 
 enum {
 	STORE_PATIENCE_MS = 2000, /* for one address */
@@ -260,11 +260,8 @@ void sessions_stop(struct app *app)
 static void make_member_id(char id[MEMBER_ID_SIZE])
 {
 	struct text text = text_init(id, MEMBER_ID_SIZE);
-	uint64_t number;
 
-	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
-		number = clock_us();
-	text_add(&text, "%016" PRIx64, number);
+	text_add(&text, "%016" PRIx64, random_number());
 }
 
 void sessions_init(struct app *app)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "process/helper.h"
@@ -17,6 +16,7 @@
 #include "session/seek.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/random.h"
 #include "util/text.h"
 
 /* One pool's chain as it is asked. */
@@ -213,11 +213,8 @@ static void ask_pool(struct chain *chain)
 static void make_value(char *value, size_t size)
 {
 	struct text text = text_init(value, size);
-	uint64_t number;
 
-	if (getrandom(&number, sizeof(number), 0) < 0)
-		number = clock_us();
-	text_add(&text, "%016" PRIx64, number);
+	text_add(&text, "%016" PRIx64, random_number());
 }
 
 /* Pools' settings as one release has them. */

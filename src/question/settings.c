@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +18,7 @@
 #include "question/program.h"
 #include "question/reading.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
+#include "util/random.h"
 
 void settings_prepend_name(const char *app, unsigned generation, const char *pool, char *to,
                            size_t size)
@@ -318,8 +317,7 @@ void settings_run(const void *query, int answer_fd)
 	/* Or a static program would load the image's libc for the image's nsswitch.conf. */
 	(void)__nss_configure_lookup("hosts", "files dns");
 	release_none(&reading.release);
-	if (getrandom(&reading.random, sizeof(reading.random), 0) < 0)
-		reading.random = clock_us();
+	reading.random = random_number();
 	answer.ok = true;
 	for (size_t i = 0; answer.ok && i < ARRAY_SIZE(steps); i++)
 		answer.ok = steps[i](&reading) >= 0;

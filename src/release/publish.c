@@ -5,20 +5,18 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "release/release.h"
+#include "util/random.h"
 
 /* A link cannot be changed, but a new one can be renamed over it. */
 static int replace_link(const char *path, const char *target)
 {
 	char temporary[PATH_MAX];
-	uint64_t random = 0;
 
 	/* Tasks on one volume are all pid 1 or so. */
-	(void)!getrandom(&random, sizeof(random), 0);
-	int n = snprintf(temporary, sizeof(temporary), "%s.%016" PRIx64, path, random);
+	int n = snprintf(temporary, sizeof(temporary), "%s.%016" PRIx64, path, random_number());
 
 	if (n < 0 || (size_t)n >= sizeof(temporary))
 		return -ENAMETOOLONG;
