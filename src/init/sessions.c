@@ -91,7 +91,7 @@ static void schedule(struct app *app)
 
 	if (!sessions_wanted(app))
 		return;
-	if (app->supervisor->boot != BOOT_DONE)
+	if (app->supervisor->boot != BOOT_DONE && app->store.state != STORE_OK)
 		in_ms = BOOT_RETRY_MS;
 	deadline_arm(&app->supervisor->loop, &app->stores_next, in_ms);
 }
