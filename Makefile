@@ -39,8 +39,16 @@ install: build ## install to $(DESTDIR)$(PREFIX), stripped
 	install -D -s -m 0755 $(BUILD)/twinit $(DESTDIR)$(PREFIX)/sbin/twinit
 
 ##@ Test it
-test: deps ## install what is missing, then all tiers: unit, system, integration
+test: deps ## install what is missing, then the tiers unit, system and integration
 	@tools/test
+
+test-docker: deps ## install what is missing, then the docker tier: images, compose, swarm (root, minutes)
+	@tools/deps --docker
+	@tools/test docker
+
+test-all: deps ## all four tiers
+	@tools/deps --docker
+	@tools/test unit system integration docker
 
 check-programs: $(TESTS)
 
@@ -120,7 +128,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test check check-programs check-system check-integration check-asan check-valgrind \
+.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan check-valgrind \
         check-memory check-clang coverage bench fuzz objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,6 +1,11 @@
 """What all tiers that are written in Python have in common."""
 
 import signal
+import sys
+from pathlib import Path
+
+# For all tiers: clients that count, and waiting.
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 
 
 def ignore(*_):

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -23,10 +22,10 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "tools"))
 import stack  # noqa: E402 (found by the line above)
 from stack import StackError, children, title  # noqa: E402
+from waiting import HOST, SECONDS, wait_until  # noqa: E402
 
-HOST, free_ports, port_problem = stack.HOST, stack.free_ports, stack.port_problem
-APP = Path(__file__).resolve().parent / "app"
-SECONDS = 30  # for what takes milliseconds: a deadline, not a measurement
+free_ports, port_problem = stack.free_ports, stack.port_problem
+APP = REPO / "tests" / "app"
 QUICK_STOP = {"TWINIT_APP_QUIET": "100ms"}
 
 VARIANTS = {
@@ -36,20 +35,6 @@ VARIANTS = {
 }
 
 running = []
-
-
-# Waiting.
-
-def wait_until(what, seconds, look, good=bool):
-    """Looks again and again until good(seen), and returns what was seen; fails with what was seen last."""
-    deadline = time.monotonic() + seconds
-    while True:
-        seen = look()
-        if good(seen):
-            return seen
-        if time.monotonic() > deadline:
-            raise AssertionError("expected within %g s: %s; last seen: %r" % (seconds, what, seen))
-        time.sleep(0.01)
 
 
 # Processes. A pid alone may have become somebody else's.

@@ -20,7 +20,7 @@ from collections import namedtuple
 from hashlib import md5
 from pathlib import Path
 
-from support import HOST, SECONDS, wait_until
+from waiting import HOST, SECONDS, wait_until
 
 LUA = Path(__file__).resolve().parent / "load.lua"
 BODY = b"field=" + b"0123456789abcdef" * 64
@@ -307,10 +307,13 @@ Load = namedtuple("Load", "requests failed first_bad bad connect read write time
 
 
 class Wrk:
-    """wrk with load.lua: POSTs to check.php on 64 connections and judges every answer."""
+    """wrk with load.lua: POSTs to check.php on 64 connections and judges every answer.
 
-    def __init__(self, port, connections=64, nap_ms=0, long_nap_ms=30, seconds=300):
-        self._argv = ["wrk", "--threads", "2", "--connections", str(connections), "--duration", "%ds" % seconds,
+    `enter` goes before the command, for a network namespace of its own.
+    """
+
+    def __init__(self, port, connections=64, nap_ms=0, long_nap_ms=30, seconds=300, enter=()):
+        self._argv = [*enter, "wrk", "--threads", "2", "--connections", str(connections), "--duration", "%ds" % seconds,
                       "--timeout", "30s", "--script", str(LUA), "http://%s:%d/" % (HOST, port), "--",
                       BODY.decode(), str(nap_ms), str(long_nap_ms), check_text(1), check_text(2)]
         self._popen = None

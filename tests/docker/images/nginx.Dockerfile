@@ -1,0 +1,21 @@
+# Stands in for nginx:stable where no registry answers: nginx of Debian's package, with what the project uses of
+# that image: templates of /etc/nginx/templates filled in at the start, logs on stdout and stderr, curl, SIGQUIT.
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends nginx gettext-base curl \
+ && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/* \
+ && ln -sf /dev/stdout /var/log/nginx/access.log \
+ && ln -sf /dev/stderr /var/log/nginx/error.log
+RUN printf '%s\n' '#!/bin/sh' 'set -eu' \
+	'names=$(env | sed -n "s/^\([A-Z_]*\)=.*/\${\1} /p")' \
+	'for template in /etc/nginx/templates/*.template; do' \
+	'	[ -e "$template" ] || continue' \
+	'	name=${template##*/}' \
+	'	envsubst "$names" <"$template" >"/etc/nginx/conf.d/${name%.template}"' \
+	'done' \
+	'exec "$@"' >/docker-entrypoint.sh \
+ && chmod 755 /docker-entrypoint.sh
+EXPOSE 80
+STOPSIGNAL SIGQUIT
+ENTRYPOINT ["/docker-entrypoint.sh"]
+CMD ["nginx", "-g", "daemon off;"]
