@@ -40,10 +40,10 @@ def ready(docker, debian):
 @pytest.fixture(scope="session")
 def network(docker, ready):
     """A network with Redis in it, known there as `redis`."""
-    name = "twinit-" + ready
+    name = images.named(ready, "net")
     docker.run("network", "rm", name)
     docker("network", "create", name)
-    with containers.run(docker, name + "-redis", "redis:7",
+    with containers.run(docker, images.named(ready, "redis"), "redis:7",
                         options=["--network", name, "--network-alias", "redis"]):
         yield name
     docker("network", "rm", name)
@@ -55,7 +55,7 @@ def web(docker, network, debian):
     template = images.REPO / "nginx" / "site.conf.template"
     options = ["--network", network, "--env", "SITE_LISTEN=80", "--env", "PHP_ADDRESS=php:9000",
                "--env", "PHP_RETRY=off", "--volume", "%s:/etc/nginx/templates/default.conf.template:ro" % template]
-    with containers.run(docker, "twinit-%s-web" % debian, "nginx:stable", options=options) as nginx:
+    with containers.run(docker, images.named(debian, "web"), "nginx:stable", options=options) as nginx:
         yield nginx
 
 
@@ -65,7 +65,7 @@ def php(docker, network, ready):
     started = []
 
     def start(options=(), *command, image=None, name="php"):
-        context = containers.run(docker, "twinit-%s-%s" % (ready, name), image or images.checked(ready), *command,
+        context = containers.run(docker, images.named(ready, name), image or images.checked(ready), *command,
                                  options=["--network", network, "--network-alias", name, *options])
         container = context.__enter__()
         started.append(context)

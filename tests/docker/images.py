@@ -4,6 +4,7 @@ What can be pulled is pulled. Where no registry answers, Debian's base images ar
 nginx and redis from Debian's packages, each under the name that the project's files use.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,8 @@ REPO = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 RELEASES = ("bookworm", "trixie")
 PHP = {"bookworm": "8.2", "trixie": "8.4"}
+# Before the names of all that we make; another one lets two checkouts test on one engine at the same time.
+PREFIX = os.environ.get("DOCKER_PREFIX", "twinit")
 MIRROR = "http://deb.debian.org/debian"
 
 
@@ -59,6 +62,11 @@ def prepare_services(docker):
         need(docker, name, stand_in)
 
 
+def named(release, name):
+    """What a container, network or volume of the tests is called."""
+    return "%s-%s-%s" % (PREFIX, release, name)
+
+
 def base(release):
     """Debian's image, which the Dockerfile builds on."""
     return "debian:%s-slim" % release
@@ -66,12 +74,12 @@ def base(release):
 
 def sample(release):
     """What the Dockerfile makes."""
-    return "twinit-sample:" + release
+    return "%s-sample:%s" % (PREFIX, release)
 
 
 def checked(release):
     """The sample with tests/app in every release, for clients that judge each answer."""
-    return "twinit-checked:" + release
+    return "%s-checked:%s" % (PREFIX, release)
 
 
 def debootstrap(docker, name):
