@@ -64,12 +64,12 @@ struct app_config {
 	unsigned surge;                    /* 0 to replicas; SURGE_DEFAULT: replicas */
 	enum workers workers;
 	char release[CONFIG_PATH_SIZE]; /* the symlink a deployer moves; empty: code in the image */
-	char docroot[CONFIG_PATH_SIZE]; /* below the release */
+	char docroot[CONFIG_PATH_SIZE]; /* below the release; absolute without one */
 	bool docroot_set;               /* said by the operator, which isolation = path asks for */
 	bool read_only;
 	char publish[CONFIG_PATH_SIZE];
-	char health[CONFIG_PATH_SIZE];
-	char warm[CONFIG_LIST_SIZE];
+	char health[CONFIG_PATH_SIZE]; /* like SCRIPT_NAME, with a query if need be; empty: none */
+	char warm[CONFIG_LIST_SIZE];   /* the same, several of them */
 	uint32_t start_timeout_ms;
 	uint32_t drain_timeout_ms;
 	uint32_t linger_ms;
@@ -95,6 +95,9 @@ struct config {
 /* The words of an enum as the operator writes them, in its order; NULL ends the list. */
 extern const char *const isolation_words[];
 extern const char *const verify_words[];
+
+/* Below what PHP finds its scripts: the docroot of the release, as its symlink names it. */
+void config_site_root(const struct app_config *app, char *to, size_t size);
 
 /* Words as the operator writes them.  Never NULL. */
 const char *isolation_name(enum isolation isolation);

@@ -161,10 +161,9 @@ static bool climbs(const char *path)
 	return false;
 }
 
-static int below(const struct option *option, const char *value, void *field, struct text *why)
+/* Whether it is relative to a release or absolute, because there is none, config_check() sees. */
+static int docroot(const struct option *option, const char *value, void *field, struct text *why)
 {
-	if (*value == '/')
-		return refuse(why, value, "is absolute; write it relative to the release");
 	if (climbs(value))
 		return refuse(why, value, "has '..'; name a directory below the release");
 	return any_text(option, value, field, why);
@@ -237,7 +236,7 @@ static const struct option options[] = {
 	{ OPTION_APP,      "surge",         surge,     APP(surge) },
 	{ OPTION_APP,      "workers",       word,      APP(workers), .words = workers_words },
 	{ OPTION_APP,      "release",       absolute,  APP(release) },
-	{ OPTION_APP,      "docroot",       below,     APP(docroot), .said = offsetof(struct app_config, docroot_set) },
+	{ OPTION_APP,      "docroot",       docroot,   APP(docroot), .said = offsetof(struct app_config, docroot_set) },
 	{ OPTION_APP,      "read_only",     yes_or_no, APP(read_only) },
 	{ OPTION_APP,      "publish",       absolute,  APP(publish) },
 	{ OPTION_APP,      "health",        script,    APP(health) },

@@ -242,7 +242,7 @@ static bool surge_above_replicas(const struct config *config, const struct app_c
 static bool linger_without_surge(const struct config *config, const struct app_config *app)
 {
 	(void)config;
-	return app->surge == 0 && app->linger_ms > 0;
+	return app->surge < app->replicas && app->linger_ms > 0;
 }
 
 static bool publish_without_release(const struct config *config, const struct app_config *app)
@@ -262,16 +262,32 @@ static bool path_without_docroot(const struct config *config, const struct app_c
 	return config->isolation == ISOLATION_PATH && app->release[0] && !app->docroot_set;
 }
 
+static bool docroot_outside_release(const struct config *config, const struct app_config *app)
+{
+	(void)config;
+	return app->docroot[0] == '/' && app->release[0];
+}
+
+static bool scripts_without_docroot(const struct config *config, const struct app_config *app)
+{
+	(void)config;
+	return (app->health[0] || app->warm[0]) && !app->release[0] && app->docroot[0] != '/';
+}
+
 static const struct rule {
 	bool (*broken)(const struct config *config, const struct app_config *app);
 	const char *says;
 } rules[] = {
 	{ surge_above_replicas, "surge is more than replicas" },
-	{ linger_without_surge, "linger keeps the old replicas, but surge = 0 stops one first; "
-	                        "leave one of the two out" },
+	{ linger_without_surge, "linger keeps all old replicas beside the new ones, so surge must "
+	                        "be replicas; leave one of the two out" },
 	{ publish_without_release, "publish needs release" },
 	{ read_only_without_release, "read_only needs release" },
 	{ path_without_docroot, "isolation = path needs docroot, e.g. docroot = public" },
+	{ docroot_outside_release, "docroot is absolute; write it relative to the release" },
+	{ scripts_without_docroot,
+	  "health and warm are looked for below docroot; where the code is in "
+	  "the image, make that absolute, e.g. docroot = /var/www/html" },
 };
 
 static bool check_app(const struct config *config, const struct app_config *app, struct text *why)

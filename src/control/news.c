@@ -48,6 +48,12 @@ static void replica_ready(const struct news *n, struct text *line)
 	replica_starting(n, line);
 	text_add(line, " ready in ");
 	add_time(line, n->ms);
+	text_add(line, "%s", n->text);
+}
+
+static void cold(const struct news *n, struct text *line)
+{
+	text_add(line, "warm-up: %s", n->text);
 }
 
 static void replica_failed(const struct news *n, struct text *line)
@@ -154,6 +160,7 @@ static const struct {
 	[NEWS_ROLL_REMEMBERED] = { "roll-remembered", LOG_INFO, roll_remembered },
 	[NEWS_REPLICA_STARTING] = { "replica-starting", LOG_INFO, replica_starting },
 	[NEWS_REPLICA_READY] = { "replica-ready", LOG_INFO, replica_ready },
+	[NEWS_COLD] = { "cold", LOG_WARNING, cold },
 	[NEWS_REPLICA_FAILED] = { "replica-failed", LOG_ERROR, replica_failed },
 	[NEWS_REPLICA_CRASHED] = { "replica-crashed", LOG_WARNING, replica_crashed },
 	[NEWS_CUTOVER] = { "cutover", LOG_INFO, cutover },

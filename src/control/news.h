@@ -15,7 +15,8 @@ enum news_kind {
 	NEWS_ROLL_STARTED,     /* previous -> release */
 	NEWS_ROLL_REMEMBERED,  /* asked for during a roll */
 	NEWS_REPLICA_STARTING, /* replica, lane */
-	NEWS_REPLICA_READY,    /* replica, lane, ms */
+	NEWS_REPLICA_READY,    /* replica, lane, ms, text: what its trial showed */
+	NEWS_COLD,             /* text: a page did not warm up */
 	NEWS_REPLICA_FAILED,   /* replica, text: why it is not there */
 	NEWS_REPLICA_CRASHED,  /* replica, text: how, ms: when it is started again */
 	NEWS_CUTOVER,          /* release */

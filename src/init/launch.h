@@ -2,7 +2,7 @@
 #pragma once
 
 #include "init/state.h"
-#include "question/ping.h"
+#include "question/fcgi_client.h"
 
 /*
  * Fork the master with everything it needs: private sockets that listen already, the lane's public

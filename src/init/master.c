@@ -6,7 +6,7 @@
 
 #include "init/launch.h"
 #include "init/report.h"
-#include "question/ping.h"
+#include "question/trial.h"
 #include "rollout/backoff.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -24,7 +24,7 @@ enum {
 	KILL_RESERVE_MS = 250,
 	TERM_RESERVE_MS = TERM_MS + KILL_RESERVE_MS,
 	QUIT_RESERVE_MS = TERM_MS + TERM_RESERVE_MS,
-	START_SLACK_MS = 1000, /* the ping says more than the deadline behind it */
+	START_SLACK_MS = 1000, /* the trial says more than the deadline behind it */
 };
 
 /* --- time --- */
@@ -82,55 +82,86 @@ static void on_deadline(struct deadline *deadline)
 
 /* --- is it ready? --- */
 
-static void on_ping_answer(struct helper *helper, const void *data, size_t size)
+static void note_trial(struct master *master, const struct trial_answer *answer)
 {
-	struct master *master = container_of(helper, struct master, ping);
-	const struct ping_answer *answer = data;
+	struct text text = TEXT(master->trial_said);
+
+	if (answer->health != 0)
+		text_add(&text, ", health %d", answer->health);
+	if (answer->to_warm != 0)
+		text_add(&text, ", warm %u of %u", answer->warmed, answer->to_warm);
+	if (answer->warm_why[0] != '\0')
+		report_text(master->app, NEWS_COLD, "replica %u: %.*s", master->number,
+		            (int)sizeof(answer->warm_why) - 1, answer->warm_why);
+}
+
+static void on_trial_answer(struct helper *helper, const void *data, size_t size)
+{
+	struct master *master = container_of(helper, struct master, trial);
+	const struct trial_answer *answer = data;
 	struct text why = TEXT(master->why);
 
 	if (size != sizeof(*answer))
 		return;
 	helper_stop(helper);
 	if (answer->ready) {
+		note_trial(master, answer);
 		master_deliver(master, EVENT_READY);
 		return;
 	}
 	text_add(&why, "%.*s", (int)sizeof(answer->why) - 1, answer->why);
 	/* Its process may just have died, which says more; a live one has failed. */
-	arm(master, START_SLACK_MS);
+	arm(master, answer->health != 0 ? 0 : START_SLACK_MS);
 }
 
-static void on_ping_end(struct helper *helper)
+static void on_trial_end(struct helper *helper)
 {
-	struct master *master = container_of(helper, struct master, ping);
+	struct master *master = container_of(helper, struct master, trial);
 	struct text why = TEXT(master->why);
 
-	text_add(&why, "could not be pinged, the helper died");
+	text_add(&why, "could not be tried, the helper died");
 	arm(master, START_SLACK_MS);
 }
 
-static int start_ping(struct master *master)
+/*
+ * Health and warm-up are for masters that visitors cannot reach yet, and for the boot.  One that
+ * crashed comes back to a lane where it is needed, whatever its health script thinks of a database.
+ */
+static bool has_site_trial(const struct master *master)
 {
+	return !master->rescue &&
+	       (master->group == GROUP_CANDIDATE || master->app->supervisor->boot != BOOT_DONE);
+}
+
+static int start_trial(struct master *master)
+{
+	static struct trial_query query; /* 9 KB: not on the stack */
 	struct supervisor *s = master->app->supervisor;
-	struct ping_query query = {
-		.private_fd = s->run.private_fd,
-		.count = master->generation->fpm.settings.pool_count,
-		.timeout_ms = master->generation->fpm.app.start_timeout_ms,
-	};
+	const struct app_config *config = &master->generation->fpm.app;
 	struct question question = {
-		.run = ping_run,
+		.run = trial_run,
 		.query = &query,
 		.power = POWER_PRIVATE,
 		.keep = { s->run.private_fd },
 		.keep_count = 1,
-		.timeout_ms = query.timeout_ms + START_SLACK_MS,
+		.timeout_ms = config->start_timeout_ms + START_SLACK_MS,
 	};
 
+	query = (struct trial_query){
+		.private_fd = s->run.private_fd,
+		.count = master->generation->fpm.settings.pool_count,
+		.timeout_ms = config->start_timeout_ms,
+	};
 	for (unsigned pool = 0; pool < query.count; pool++)
 		launch_private_name(master, pool, 'p', query.probes[pool]);
-	master->ping.on_answer = on_ping_answer;
-	master->ping.on_end = on_ping_end;
-	return helper_start(&master->ping, &s->loop, &s->inheritance, &question);
+	if (has_site_trial(master)) {
+		config_site_root(config, query.root, sizeof(query.root));
+		memcpy(query.health, config->health, sizeof(query.health));
+		memcpy(query.warm, config->warm, sizeof(query.warm));
+	}
+	master->trial.on_answer = on_trial_answer;
+	master->trial.on_end = on_trial_end;
+	return helper_start(&master->trial, &s->loop, &s->inheritance, &question);
 }
 
 /* --- actions --- */
@@ -165,14 +196,16 @@ static int spawn(struct master *master)
 	}
 	master->starts++;
 	master->why[0] = '\0';
+	master->trial_said[0] = '\0';
 	news.replica = master->number;
 	news.lane = master->lane;
 	if (!master->rescue)
 		report(master->app->supervisor, &news);
 	arm(master, master->generation->fpm.app.start_timeout_ms + START_SLACK_MS);
-	r = start_ping(master);
+	r = start_trial(master);
 	if (r < 0)
-		log_errno(r, "%s/%u: cannot ping it", master->app->config.name, master->number);
+		log_errno(r, "%s/%u: cannot put it on trial", master->app->config.name,
+		          master->number);
 	return 0;
 }
 
@@ -190,6 +223,7 @@ static void settle(struct master *master, enum master_state now)
 	news.replica = master->number;
 	news.lane = master->lane;
 	news.ms = (uint32_t)(master->ready_ms - master->spawned_ms);
+	text_copy_cut(news.text, sizeof(news.text), master->trial_said);
 	report(master->app->supervisor, &news);
 }
 
@@ -299,7 +333,7 @@ void master_deliver(struct master *master, enum master_event event)
 	if (t.action == ACTION_NONE)
 		return;
 	if (t.next != MASTER_STARTING)
-		helper_stop(&master->ping);
+		helper_stop(&master->trial);
 	if (before == MASTER_STARTING && t.next == MASTER_ABORTING && master->why[0] == '\0') {
 		struct text why = TEXT(master->why);
 
@@ -316,7 +350,7 @@ void master_prepare(struct master *master, struct app *app)
 		.app = app,
 		.child.report_fd = FD_NONE,
 		.config_fd = FD_NONE,
-		.ping.source.fd = FD_NONE,
+		.trial.source.fd = FD_NONE,
 		.deadline.on_due = on_deadline,
 	};
 }

@@ -198,7 +198,7 @@ static void abandon(struct app *app)
 
 		if (master->state == MASTER_GONE || master->group != GROUP_CANDIDATE)
 			continue;
-		/* One that is still starting has not failed, though its ping may have by now. */
+		/* One that is still starting has not failed, though its trial may have by now. */
 		if (app->why[0] == '\0' && master->why[0] != '\0' &&
 		    master->state != MASTER_STARTING) {
 			struct text why = TEXT(app->why);

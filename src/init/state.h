@@ -68,13 +68,14 @@ struct master {
 	struct child child;
 	int config_fd;            /* its copy of the configuration, until it has read it */
 	struct deadline deadline; /* the one that its state arms */
-	struct helper ping;
+	struct helper trial;
 	unsigned serial; /* of its private sockets */
 	unsigned starts;
 	unsigned crashes; /* in a row */
 	uint64_t spawned_ms;
-	uint64_t ready_ms; /* 0: not yet */
-	char why[256];     /* why it failed last */
+	uint64_t ready_ms;   /* 0: not yet */
+	char why[256];       /* why it failed last */
+	char trial_said[64]; /* ", health 200, warm 6 of 6" */
 };
 
 /* A listening socket of an abandoned lane. */

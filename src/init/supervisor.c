@@ -75,7 +75,7 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
 			helper_note_exit(&app->watches[lane].drain, pid);
 		for (size_t i = 0; i < MASTERS_MAX; i++)
-			helper_note_exit(&app->masters[i].ping, pid);
+			helper_note_exit(&app->masters[i].trial, pid);
 	}
 }
 

@@ -44,8 +44,15 @@ static int ask(struct chain *chain, const struct chain_replica *replica, const c
 	int status;
 
 	fastcgi_reply_init(&reply, out, sizeof(out), err, sizeof(err));
-	int r = fcgi_ask(chain->query->private_fd, replica->probes[chain->pool],
-	                 chain->query->script, query, script_settings, until_ms, &reply);
+	const struct fcgi_request request = {
+		.file = chain->query->script,
+		.name = chain->query->script,
+		.uri = chain->query->script,
+		.query = query,
+		.settings = script_settings,
+	};
+	int r = fcgi_ask(chain->query->private_fd, replica->probes[chain->pool], &request, until_ms,
+	                 &reply);
 	if (r >= 0)
 		r = fastcgi_reply_head(&reply, &status, &body, &size);
 	if (r < 0)

@@ -9,7 +9,7 @@
 
 #include "config/config.h"
 #include "fpm/settings.h"
-#include "question/ping.h"
+#include "question/fcgi_client.h"
 
 struct chain_replica {
 	unsigned number;

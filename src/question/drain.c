@@ -32,8 +32,15 @@ static int ask_status(const struct drain_query *query, const struct drain_socket
 
 	fastcgi_reply_init(&reply, page, sizeof(page), NULL, 0);
 	/* FPM looks for "json" in $_GET, which is empty without the G of variables_order. */
-	int r = fcgi_ask(query->private_fd, socket->name, socket->path, "json&full",
-	                 "variables_order=GPCS\n", clock_ms() + DRAIN_ASK_MS, &reply);
+	const struct fcgi_request request = {
+		.file = socket->path,
+		.name = socket->path,
+		.uri = socket->path,
+		.query = "json&full",
+		.settings = "variables_order=GPCS\n",
+	};
+	int r = fcgi_ask(query->private_fd, socket->name, &request, clock_ms() + DRAIN_ASK_MS,
+	                 &reply);
 	if (r >= 0)
 		r = fastcgi_reply_head(&reply, &http, &body, &size);
 	if (r >= 0)

@@ -12,7 +12,7 @@
 
 #include "fpm/settings.h"
 #include "fpm/status.h"
-#include "question/ping.h"
+#include "question/fcgi_client.h"
 
 enum {
 	DRAIN_SOCKETS_MAX = 96,

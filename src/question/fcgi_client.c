@@ -10,6 +10,8 @@
 #include "util/clock.h"
 #include "util/fs.h"
 
+enum { PARAMS_MAX = 16 };
+
 static int wait_for(int fd, short events, uint64_t until_ms)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -65,21 +67,43 @@ static int receive(int fd, uint64_t until_ms, struct fastcgi_reply *reply)
 	return 0;
 }
 
-int fcgi_ask(int dir_fd, const char *name, const char *script, const char *query,
-             const char *settings, uint64_t until_ms, struct fastcgi_reply *reply)
+static size_t name_params(const struct fcgi_request *request, struct fastcgi_param to[])
 {
-	const struct fastcgi_param params[] = {
-		{ "REQUEST_METHOD", "GET" },        { "SCRIPT_NAME", script },
-		{ "SCRIPT_FILENAME", script },      { "REQUEST_URI", script },
-		{ "QUERY_STRING", query },          { "SERVER_PROTOCOL", "HTTP/1.1" },
-		{ "GATEWAY_INTERFACE", "CGI/1.1" }, { "SERVER_SOFTWARE", "twinit" },
-		{ "REMOTE_ADDR", "127.0.0.1" },     { "PHP_ADMIN_VALUE", settings },
+	const struct fastcgi_param all[] = {
+		{ "REQUEST_METHOD", "GET" },
+		{ "SERVER_PROTOCOL", "HTTP/1.1" },
+		{ "GATEWAY_INTERFACE", "CGI/1.1" },
+		{ "SERVER_SOFTWARE", "twinit" },
+		{ "SERVER_NAME", "localhost" },
+		{ "SERVER_PORT", "80" },
+		{ "HTTP_HOST", "localhost" },
+		{ "HTTP_USER_AGENT", "twinit" },
+		{ "REMOTE_ADDR", "127.0.0.1" },
+		{ "SCRIPT_FILENAME", request->file },
+		{ "DOCUMENT_ROOT", request->root },
+		{ "SCRIPT_NAME", request->name },
+		{ "PATH_INFO", request->path_info },
+		{ "REQUEST_URI", request->uri },
+		{ "QUERY_STRING", request->query ? request->query : "" },
+		{ "PHP_ADMIN_VALUE", request->settings },
 	};
-	uint8_t request[2048];
+	size_t count = 0;
+
+	_Static_assert(ARRAY_SIZE(all) <= PARAMS_MAX, "to[] is too small");
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i].value)
+			to[count++] = all[i];
+	return count;
+}
+
+int fcgi_ask(int dir_fd, const char *name, const struct fcgi_request *request, uint64_t until_ms,
+             struct fastcgi_reply *reply)
+{
+	struct fastcgi_param params[PARAMS_MAX];
+	uint8_t bytes[8192];
 	_cleanup_close_ int fd = FD_NONE;
-	/* The last one is left out where there is nothing to say. */
-	size_t count = ARRAY_SIZE(params) - (settings == NULL);
-	long size = fastcgi_request(params, count, NULL, 0, request, sizeof(request));
+	long size = fastcgi_request(params, name_params(request, params), NULL, 0, bytes,
+	                            sizeof(bytes));
 
 	if (size < 0)
 		return (int)size;
@@ -87,7 +111,7 @@ int fcgi_ask(int dir_fd, const char *name, const char *script, const char *query
 	if (r < 0)
 		return r;
 	/* It is shorter than any socket buffer. */
-	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size)
+	if (send(fd, bytes, (size_t)size, MSG_NOSIGNAL) != size)
 		return -ECONNRESET;
 	return receive(fd, until_ms, reply);
 }

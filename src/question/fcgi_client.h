@@ -7,14 +7,27 @@
 #include "fpm/fastcgi.h"
 #include "util/macros.h"
 
+enum { PRIVATE_NAME_SIZE = 64 }; /* of a private socket in its directory */
+
+/* What PHP is told.  A string may be NULL, and is then left out. */
+struct fcgi_request {
+	const char *file; /* SCRIPT_FILENAME, as PHP sees it */
+	const char *root; /* DOCUMENT_ROOT */
+	const char *name; /* SCRIPT_NAME */
+	const char *path_info;
+	const char *uri; /* REQUEST_URI */
+	const char *query;
+	const char *settings; /* PHP_ADMIN_VALUE: lines of name=value that PHP keeps until that
+	                         worker ends (fpm_main.c) */
+};
+
 /*
- * Ask the unix socket @name in the directory @dir_fd for @script with @query, and wait for the
- * whole answer at most until clock_ms() is @until_ms.  @settings is PHP_ADMIN_VALUE, lines of
- * name=value that PHP keeps until that worker ends (fpm_main.c); NULL: none.  @reply has been made
- * ready by fastcgi_reply_init().
+ * Send @request as a GET to the unix socket @name in the directory @dir_fd, and wait for the whole
+ * answer at most until clock_ms() is @until_ms.  @reply has been made ready by
+ * fastcgi_reply_init().
  *
- * Returns 0 when the answer is complete, -ETIMEDOUT, -EBADMSG for what is not FastCGI,
- * -ECONNRESET when it ended too early, or -errno.
+ * Returns 0 when the answer is complete, -ETIMEDOUT, -EBADMSG for what is not FastCGI, -ECONNRESET
+ * when it ended too early, -EMSGSIZE for a request of more than 8 KB, or -errno.
  */
-MUST_CHECK int fcgi_ask(int dir_fd, const char *name, const char *script, const char *query,
-                        const char *settings, uint64_t until_ms, struct fastcgi_reply *reply);
+MUST_CHECK int fcgi_ask(int dir_fd, const char *name, const struct fcgi_request *request,
+                        uint64_t until_ms, struct fastcgi_reply *reply);

@@ -23,7 +23,7 @@ enum master_state {
 	MASTER_GONE,        /* no process, nothing pending */
 	MASTER_STARTING,    /* process runs, has not answered yet; start deadline armed */
 	MASTER_ABORTING,    /* start took too long: SIGKILL sent to its group; will be retried */
-	MASTER_READY,       /* answered its ping */
+	MASTER_READY,       /* passed its trial */
 	MASTER_DRAINING,    /* finishing what it has, watched; drain deadline armed */
 	MASTER_QUITTING,    /* SIGQUIT sent; quit deadline armed */
 	MASTER_TERMINATING, /* SIGTERM sent; term deadline armed */
@@ -34,7 +34,7 @@ enum master_state {
 
 enum master_event {
 	EVENT_START,    /* it should run */
-	EVENT_READY,    /* it answered its ping */
+	EVENT_READY,    /* it passed its trial */
 	EVENT_DRAIN,    /* it should finish and go: nothing new comes to its lane */
 	EVENT_IDLE,     /* it was seen idle, and its lane empty */
 	EVENT_STOP,     /* it should go now, by SIGQUIT */
@@ -45,7 +45,7 @@ enum master_event {
 
 enum master_action {
 	ACTION_NONE,   /* the event means nothing in this state */
-	ACTION_SPAWN,  /* start the process and the ping, arm the start deadline */
+	ACTION_SPAWN,  /* start the process and its trial, arm the start deadline */
 	ACTION_SETTLE, /* disarm; nothing else to do */
 	ACTION_WATCH,  /* watch it become idle, arm the drain deadline */
 	ACTION_QUIT,   /* SIGQUIT, arm the quit deadline */

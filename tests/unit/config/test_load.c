@@ -70,7 +70,7 @@ static void test_a_whole_file(void **state)
 	                      "replicas = 1\n"
 	                      "[app www]\n"
 	                      "replicas = 2\n"
-	                      "docroot = web"),
+	                      "docroot = /web"),
 	                 0);
 	assert_string_equal(config.file, path);
 	assert_int_equal(config.isolation, ISOLATION_NONE);
@@ -79,7 +79,7 @@ static void test_a_whole_file(void **state)
 	assert_int_equal(config.apps[0].replicas, 2); /* the later one wins */
 	assert_int_equal(config.apps[0].surge, 1);
 	assert_string_equal(config.apps[0].warm, "/a.php?x=1;y /b.php");
-	assert_string_equal(config.apps[0].docroot, "web");
+	assert_string_equal(config.apps[0].docroot, "/web");
 	assert_int_equal(config.apps[1].replicas, 1);
 }
 

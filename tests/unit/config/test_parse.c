@@ -167,8 +167,7 @@ static const struct set_row {
 	{ "the release itself", "app www", "docroot", "", NULL },
 	{ "dots in a name", "app www", "docroot", "..a/b../.../c../.d/e.", NULL },
 	{ "a docroot that is hidden", "app www", "docroot", "./.x", NULL },
-	{ "an absolute docroot", "app www", "docroot", "/srv/app/current/public",
-	  "docroot: '/srv/app/current/public' is absolute; write it relative to the release" },
+	{ "an absolute docroot", "app www", "docroot", "/var/www/html", NULL },
 	{ "a docroot elsewhere", "app www", "docroot", "..",
 	  "docroot: '..' has '..'; name a directory below the release" },
 	{ "a docroot elsewhere, in the middle", "app www", "docroot", "a//../b",
@@ -607,7 +606,8 @@ static const struct {
 	{ "linger", { { "app www", "linger", "60s" } }, NULL },
 	{ "linger without the old ones",
 	  { { "app www", "linger", "1ms" }, { "app www", "surge", "0" } },
-	  "[app www]: linger keeps the old replicas, but surge = 0 stops one first; "
+	  "[app www]: linger keeps all old replicas beside the new ones, so surge must be "
+	  "replicas; "
 	  "leave one of the two out" },
 	{ "publish with a release",
 	  { { "app www", "publish", "/p" }, { "app www", "release", "/r" } },
@@ -624,6 +624,29 @@ static const struct {
 	{ "the second app is looked at, too",
 	  { { "app www", "surge", "0" }, { "app two", "read_only", "yes" } },
 	  "[app two]: read_only needs release" },
+	{ "linger with less surge",
+	  { { "app www", "linger", "1ms" },
+	    { "app www", "replicas", "3" },
+	    { "app www", "surge", "2" } },
+	  "[app www]: linger keeps all old replicas beside the new ones, so surge must be "
+	  "replicas; "
+	  "leave one of the two out" },
+	{ "an absolute docroot beside a release",
+	  { { "app www", "release", "/r" }, { "app www", "docroot", "/r/public" } },
+	  "[app www]: docroot is absolute; write it relative to the release" },
+	{ "a health script of code in the image",
+	  { { "app www", "health", "/h.php" }, { "app www", "docroot", "/var/www/html" } },
+	  NULL },
+	{ "a health script that is nowhere",
+	  { { "app www", "health", "/h.php" } },
+	  "[app www]: health and warm are looked for below docroot; where the code is in the "
+	  "image, "
+	  "make that absolute, e.g. docroot = /var/www/html" },
+	{ "pages to warm up that are nowhere",
+	  { { "app www", "warm", "/a.php" } },
+	  "[app www]: health and warm are looked for below docroot; where the code is in the "
+	  "image, "
+	  "make that absolute, e.g. docroot = /var/www/html" },
 	{ "path isolation with a docroot",
 	  { { "twinit", "isolation", "path" },
 	    { "app www", "release", "/r" },

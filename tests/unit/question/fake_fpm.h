@@ -13,6 +13,7 @@
 enum fake_kind {
 	FAKE_END,    /* of the list: the answer before it is given again and again */
 	FAKE_BODY,   /* a whole answer with this body */
+	FAKE_PAGE,   /* a whole answer: its CGI head and body are given */
 	FAKE_RAW,    /* these bytes */
 	FAKE_SILENT, /* none, and the connection stays open */
 	FAKE_CLOSE,  /* none */
@@ -31,13 +32,18 @@ static inline void fake_record(int fd, uint8_t type, const char *data, size_t si
 		_exit(EXIT_FAILURE);
 }
 
+static inline void fake_page(int fd, const char *text)
+{
+	fake_record(fd, 6, text, strlen(text));
+	fake_record(fd, 3, "\0\0\0\0\0\0\0", 8);
+}
+
 static inline void fake_body(int fd, const char *text)
 {
 	static const char head[] = "Status: 200 OK\r\nContent-type: text/plain\r\n\r\n";
 
 	fake_record(fd, 6, head, strlen(head));
-	fake_record(fd, 6, text, strlen(text));
-	fake_record(fd, 3, "\0\0\0\0\0\0\0", 8);
+	fake_page(fd, text);
 }
 
 /* Until the empty record that ends its stdin; true when it asks for @script. */
@@ -69,6 +75,8 @@ static inline void fake_serve(int listener, const char *script, const struct fak
 			fake_body(fd, "another script was asked for");
 		else if (answers->kind == FAKE_BODY)
 			fake_body(fd, answers->text);
+		else if (answers->kind == FAKE_PAGE)
+			fake_page(fd, answers->text);
 		else if (answers->kind == FAKE_RAW &&
 		         write(fd, answers->text, strlen(answers->text)) < 0)
 			_exit(EXIT_FAILURE);
