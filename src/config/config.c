@@ -22,3 +22,8 @@ void config_site_root(const struct app_config *app, char *to, size_t size)
 	text_add(&text, "%s%s%s", app->release, app->release[0] && app->docroot[0] ? "/" : "",
 	         app->docroot);
 }
+
+bool config_has_pages(const struct app_config *app)
+{
+	return app->health[0] != '\0' || app->warm[0] != '\0';
+}

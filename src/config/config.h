@@ -96,6 +96,9 @@ struct config {
 extern const char *const isolation_words[];
 extern const char *const verify_words[];
 
+/* Has it a health script or pages to warm up? */
+bool config_has_pages(const struct app_config *app);
+
 /* Below what PHP finds its scripts: the docroot of the release, as its symlink names it. */
 void config_site_root(const struct app_config *app, char *to, size_t size);
 

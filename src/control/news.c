@@ -72,6 +72,18 @@ static void cutover(const struct news *n, struct text *line)
 	text_add(line, "cutover to release %s", n->release);
 }
 
+static void watching(const struct news *n, struct text *line)
+{
+	text_add(line, "watching release %s for ", n->release);
+	add_time(line, n->ms);
+	text_add(line, "; until then `twinit rollback` goes back at once");
+}
+
+static void back(const struct news *n, struct text *line)
+{
+	text_add(line, "back from release %s to %s: %s", n->previous, n->release, n->text);
+}
+
 static void draining(const struct news *n, struct text *line)
 {
 	text_add(line, "draining release %s ... ", n->release);
@@ -124,6 +136,15 @@ static void roll_failed(const struct news *n, struct text *line)
 	text_add(line, "roll failed, release %s serves on: %s", n->release, n->text);
 }
 
+static void roll_taken_back(const struct news *n, struct text *line)
+{
+	text_add(line, "roll taken back, release %s serves again (", n->release);
+	add_time(line, n->ms);
+	text_add(line, ", ");
+	add_count(line, n->cut, "request");
+	text_add(line, " cut): %s", n->text);
+}
+
 static void sessions_lost(const struct news *n, struct text *line)
 {
 	text_add(line, "session store lost, serving on without it: %s", n->text);
@@ -164,6 +185,8 @@ static const struct {
 	[NEWS_REPLICA_FAILED] = { "replica-failed", LOG_ERROR, replica_failed },
 	[NEWS_REPLICA_CRASHED] = { "replica-crashed", LOG_WARNING, replica_crashed },
 	[NEWS_CUTOVER] = { "cutover", LOG_INFO, cutover },
+	[NEWS_WATCHING] = { "watching", LOG_INFO, watching },
+	[NEWS_BACK] = { "back", LOG_ERROR, back },
 	[NEWS_DRAINING] = { "draining", LOG_INFO, draining },
 	[NEWS_DRAIN_LATE] = { "drain-late", LOG_WARNING, drain_late },
 	[NEWS_DRAINED] = { "drained", LOG_INFO, drained },
@@ -172,6 +195,7 @@ static const struct {
 	[NEWS_ROLL_DONE] = { "roll-done", LOG_INFO, roll_done },
 	[NEWS_ROLL_REFUSED] = { "roll-refused", LOG_ERROR, roll_refused },
 	[NEWS_ROLL_FAILED] = { "roll-failed", LOG_ERROR, roll_failed },
+	[NEWS_ROLL_TAKEN_BACK] = { "roll-taken-back", LOG_ERROR, roll_taken_back },
 	[NEWS_SESSIONS_LOST] = { "sessions-lost", LOG_WARNING, sessions_lost },
 	[NEWS_SESSIONS_BACK] = { "sessions-back", LOG_INFO, sessions_back },
 	[NEWS_SESSIONS_DOUBT] = { "sessions-doubt", LOG_WARNING, sessions_doubt },

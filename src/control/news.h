@@ -20,6 +20,8 @@ enum news_kind {
 	NEWS_REPLICA_FAILED,   /* replica, text: why it is not there */
 	NEWS_REPLICA_CRASHED,  /* replica, text: how, ms: when it is started again */
 	NEWS_CUTOVER,          /* release */
+	NEWS_WATCHING,         /* release, ms: how long there is a way back */
+	NEWS_BACK,             /* previous -> release, which serves again; text: why */
 	NEWS_DRAINING,         /* release, count: requests in flight */
 	NEWS_DRAIN_LATE,       /* release, count, text: who holds it up */
 	NEWS_DRAINED,          /* release, ms */
@@ -28,6 +30,7 @@ enum news_kind {
 	NEWS_ROLL_DONE,        /* release, count: replicas, ms, cut */
 	NEWS_ROLL_REFUSED,     /* text */
 	NEWS_ROLL_FAILED,      /* text; release: what serves on */
+	NEWS_ROLL_TAKEN_BACK,  /* release: what serves again; text: why, ms, cut */
 	NEWS_SESSIONS_LOST,    /* text */
 	NEWS_SESSIONS_BACK,    /* text: where */
 	NEWS_SESSIONS_DOUBT,   /* text: a warning */

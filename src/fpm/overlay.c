@@ -9,6 +9,7 @@
 
 enum {
 	HELPER_WORKERS = 6, /* 4 of the probe pool, 2 that FPM gives pm.status_listen */
+	PAGE_WORKERS = 4,
 };
 
 static void decoy(const char *pool, const char *what, char *to)
@@ -31,6 +32,11 @@ void overlay_decoy_status(const char *pool, char *to)
 void overlay_decoy_probe(const char *pool, char *to)
 {
 	decoy(pool, "probe", to);
+}
+
+void overlay_decoy_pages(const char *pool, char *to)
+{
+	decoy(pool, "pages", to);
 }
 
 static void put_section(struct overlay_writer *writer, const char *name)
@@ -78,7 +84,8 @@ static void put_process_max(struct overlay_writer *writer)
 
 	if (shares->process_max > 0)
 		fprintf(writer->out, "process.max = %u\n",
-		        shares->process_max + HELPER_WORKERS * shares->pool_count);
+		        shares->process_max + HELPER_WORKERS * shares->pool_count +
+		                (writer->overlay->pages ? PAGE_WORKERS : 0));
 }
 
 /* FPM knows no way to take a pid file back, so there is one only where the operator wants one. */
@@ -204,18 +211,9 @@ static int put_probe_options(struct overlay_writer *writer, const char *pool)
 	                   fpm_dump_get(writer->dump, pool, "security.limit_extensions"));
 }
 
-static int put_probe_pool(struct overlay_writer *writer, const char *pool)
+/* What both private pools have in common with @pool and each other, from the address on. */
+static int put_private_pool(struct overlay_writer *writer, const char *pool, const char *listen)
 {
-	char listen[LISTEN_SIZE];
-
-	overlay_decoy_probe(pool, listen);
-	fprintf(writer->out, "[twinit-%s]\n", pool);
-	fputs("pm = ondemand\n"
-	      "pm.max_children = 4\n"
-	      "pm.process_idle_timeout = 10s\n"
-	      "pm.max_requests = 1\n"
-	      "ping.path = " OVERLAY_PING_PATH "\n",
-	      writer->out);
 	int r = overlay_put(writer, pool, "listen", listen);
 	if (r < 0)
 		return r;
@@ -226,6 +224,38 @@ static int put_probe_pool(struct overlay_writer *writer, const char *pool)
 	if (r < 0)
 		return r;
 	return overlay_put_copies(writer, pool, false);
+}
+
+/* A worker serves one request, because what PHP_ADMIN_VALUE sets stays until it ends. */
+static int put_probe_pool(struct overlay_writer *writer, const char *pool)
+{
+	char listen[LISTEN_SIZE];
+
+	overlay_decoy_probe(pool, listen);
+	fprintf(writer->out,
+	        "[twinit-%s]\n"
+	        "pm = ondemand\n"
+	        "pm.max_children = 4\n"
+	        "pm.process_idle_timeout = 10s\n"
+	        "pm.max_requests = 1\n"
+	        "ping.path = " OVERLAY_PING_PATH "\n",
+	        pool);
+	return put_private_pool(writer, pool, listen);
+}
+
+/* Here one worker runs many pages: where all leave at once, FPM forks the next a second later. */
+static int put_page_pool(struct overlay_writer *writer, const char *pool)
+{
+	char listen[LISTEN_SIZE];
+
+	overlay_decoy_pages(pool, listen);
+	fprintf(writer->out,
+	        "[twinit-%s-pages]\n"
+	        "pm = ondemand\n"
+	        "pm.max_children = %d\n"
+	        "pm.process_idle_timeout = 10s\n",
+	        pool, PAGE_WORKERS);
+	return put_private_pool(writer, pool, listen);
 }
 
 static int put_pools(struct overlay_writer *writer)
@@ -239,6 +269,8 @@ static int put_pools(struct overlay_writer *writer)
 		if (r < 0)
 			return r;
 		r = put_probe_pool(writer, share->name);
+		if (r >= 0 && i == 0 && writer->overlay->pages)
+			r = put_page_pool(writer, share->name);
 		if (r < 0)
 			return r;
 	}

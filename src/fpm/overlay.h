@@ -9,6 +9,7 @@
  *     daemonize, pid, error_log, process_control_timeout, emergency_restart_threshold
  *     [www]                    listen, pm.status_listen, pm.* split
  *     [twinit-www]             the probe pool: same user, env, php_value, php_admin_value
+ *     [twinit-www-pages]       the same for health and warm-up, where the app has them
  *
  * Where a plain directive is written twice FPM takes the last, so ours follow the include; of
  * php_value[x], php_admin_value[x] and env[x] it takes the first (measured), so ours precede it.
@@ -19,6 +20,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "fpm/dump.h"
@@ -46,6 +48,7 @@ struct overlay {
 	const char *const *listen; /* per pool: what FPM shall call its address, see below */
 	const struct fpm_settings *shares; /* the pools with this replica's share of workers */
 	bool as_pool_user; /* FPM is started as the pools' user: user and group are not for it */
+	bool pages; /* the first pool gets a pool for health and warm-up beside its probe pool */
 	const struct overlay_pin *pin; /* NULL unless isolation is "path" */
 };
 
@@ -53,6 +56,7 @@ struct overlay {
 void overlay_decoy_listen(const char *pool, char *to); /* for pools that listen on a unix path */
 void overlay_decoy_status(const char *pool, char *to);
 void overlay_decoy_probe(const char *pool, char *to);
+void overlay_decoy_pages(const char *pool, char *to);
 
 /*
  * @value with every element of it (they are separated by ':') that is the link, or a path through

@@ -97,7 +97,7 @@ static void name_replica(const struct master *master, const struct generation *g
 		unsigned its = same_pool(master->generation, generation, pool);
 
 		if (its < POOLS_MAX)
-			launch_private_name(master, its, 'p', replica->probes[pool]);
+			launch_private_name(master, its, PRIVATE_PROBE, replica->probes[pool]);
 	}
 }
 

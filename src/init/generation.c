@@ -401,7 +401,8 @@ void generation_forget_candidate(struct app *app)
 
 static bool in_use(const struct app *app, const struct generation *generation)
 {
-	if (generation == app->active || generation == app->candidate)
+	if (generation == app->active || generation == app->candidate ||
+	    generation == app->watch.back || generation == app->publishing)
 		return true;
 	for (size_t i = 0; i < MASTERS_MAX; i++)
 		if (app->masters[i].state != MASTER_GONE &&
@@ -415,7 +416,10 @@ void generation_collect(struct app *app)
 	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
 		struct generation *generation = &app->generations[i];
 
-		if (generation->number != 0 && !in_use(app, generation))
+		if (generation->number == 0 || in_use(app, generation))
+			continue;
+		relay_finish(&generation->relay);
+		if (!relay_runs(&generation->relay))
 			free_generation(app, generation);
 	}
 }

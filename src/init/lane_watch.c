@@ -172,7 +172,7 @@ static void add_master(const struct master *master, struct drain_query *query)
 	     pool < settings->pool_count && query->socket_count < DRAIN_SOCKETS_MAX; pool++) {
 		struct drain_socket *socket = &query->sockets[query->socket_count++];
 
-		launch_private_name(master, pool, 's', socket->name);
+		launch_private_name(master, pool, PRIVATE_STATUS, socket->name);
 		memcpy(socket->path, settings->pools[pool].status_path, sizeof(socket->path));
 		socket->rescue = master->rescue;
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fpm/overlay.h"
+#include "init/output.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -19,10 +20,11 @@ enum {
 	FDS_PER_POOL = 3, /* lane, status, probe */
 	SOCKETS_PER_VARIABLE = 128,
 };
-_Static_assert(1 + POOLS_MAX * FDS_PER_POOL <= SPAWN_FDS_MAX, "too many descriptors");
-_Static_assert(POOLS_MAX *FDS_PER_POOL <= SOCKETS_PER_VARIABLE, "one FPM_SOCKETS is not enough");
+_Static_assert(1 + POOLS_MAX * FDS_PER_POOL + 1 <= SPAWN_FDS_MAX, "too many descriptors");
+_Static_assert(POOLS_MAX *FDS_PER_POOL + 1 <= SOCKETS_PER_VARIABLE,
+               "one FPM_SOCKETS is not enough");
 
-void launch_private_name(const struct master *master, unsigned pool, char kind,
+void launch_private_name(const struct master *master, unsigned pool, enum private_kind kind,
                          char name[PRIVATE_NAME_SIZE])
 {
 	struct text text = text_init(name, PRIVATE_NAME_SIZE);
@@ -30,7 +32,8 @@ void launch_private_name(const struct master *master, unsigned pool, char kind,
 	text_add(&text, "%zu-%u-%u.%c", master->app->index, master->serial, pool, kind);
 }
 
-static int listen_private(const struct master *master, unsigned pool, char kind, int *fd)
+static int listen_private(const struct master *master, unsigned pool, enum private_kind kind,
+                          int *fd)
 {
 	int dir_fd = master->app->supervisor->run.private_fd;
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -54,7 +57,7 @@ static int listen_private(const struct master *master, unsigned pool, char kind,
 
 void launch_remove_private(const struct master *master)
 {
-	static const char kinds[] = { 's', 'p' };
+	static const enum private_kind kinds[] = { PRIVATE_STATUS, PRIVATE_PROBE, PRIVATE_PAGES };
 	char name[PRIVATE_NAME_SIZE];
 
 	for (unsigned pool = 0; pool < master->generation->fpm.settings.pool_count; pool++)
@@ -86,8 +89,8 @@ static void add_lane(const struct master *master, unsigned pool, struct spawn *s
 	spawn->fds[spawn->fd_count++] = lanes->fds[master->lane];
 }
 
-static int add_private(const struct master *master, unsigned pool, char kind, struct spawn *spawn,
-                       struct text *sockets)
+static int add_private(const struct master *master, unsigned pool, enum private_kind kind,
+                       struct spawn *spawn, struct text *sockets)
 {
 	const char *name = master->generation->fpm.settings.pools[pool].name;
 	char key[LISTEN_SIZE];
@@ -95,10 +98,12 @@ static int add_private(const struct master *master, unsigned pool, char kind, st
 
 	if (r < 0)
 		return r;
-	if (kind == 's')
+	if (kind == PRIVATE_STATUS)
 		overlay_decoy_status(name, key);
-	else
+	else if (kind == PRIVATE_PROBE)
 		overlay_decoy_probe(name, key);
+	else
+		overlay_decoy_pages(name, key);
 	add_key(sockets, key, spawn->fd_count++);
 	return 0;
 }
@@ -111,10 +116,12 @@ static int add_sockets(const struct master *master, struct spawn *spawn, struct 
 		add_lane(master, pool, spawn, sockets);
 	for (unsigned pool = 0; r >= 0 && pool < master->generation->fpm.settings.pool_count;
 	     pool++) {
-		r = add_private(master, pool, 's', spawn, sockets);
+		r = add_private(master, pool, PRIVATE_STATUS, spawn, sockets);
 		if (r >= 0)
-			r = add_private(master, pool, 'p', spawn, sockets);
+			r = add_private(master, pool, PRIVATE_PROBE, spawn, sockets);
 	}
+	if (r >= 0 && config_has_pages(&master->generation->fpm.app))
+		r = add_private(master, 0, PRIVATE_PAGES, spawn, sockets);
 	return sockets->cut ? -E2BIG : r;
 }
 
@@ -168,7 +175,7 @@ int launch_master(struct master *master)
 		.argv = argv,
 		.envp = (const char *const *)s->environment,
 		.fd_count = 1,
-		.stderr_fd = s->stderr_fd,
+		.stderr_fd = output_of(s, generation),
 		.secrets = s->config->secrets,
 		.filter_fd = generation->filter,
 		.identity = generation->fpm.identity,

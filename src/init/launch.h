@@ -15,8 +15,15 @@ MUST_CHECK int launch_master(struct master *master);
 /* The master has read its configuration: empty its copy, which its workers have open too. */
 void launch_forget_config(struct master *master);
 
-/* The name of the private socket of @pool: 'p' its probe, 's' its status page. */
-void launch_private_name(const struct master *master, unsigned pool, char kind,
+/* What a private socket is for, as its name ends. */
+enum private_kind {
+	PRIVATE_STATUS = 's', /* FPM's status page, which answers when all workers are busy, too */
+	PRIVATE_PROBE = 'p',  /* ping, and the script that asks for a session */
+	PRIVATE_PAGES = 'w',  /* the site's own pages, in the first pool: health and warm-up */
+};
+
+/* The name of a private socket of @pool. */
+void launch_private_name(const struct master *master, unsigned pool, enum private_kind kind,
                          char name[PRIVATE_NAME_SIZE]);
 
 /* Remove the names of its private sockets. */

@@ -153,8 +153,9 @@ static int start_trial(struct master *master)
 		.timeout_ms = config->start_timeout_ms,
 	};
 	for (unsigned pool = 0; pool < query.count; pool++)
-		launch_private_name(master, pool, 'p', query.probes[pool]);
+		launch_private_name(master, pool, PRIVATE_PROBE, query.probes[pool]);
 	if (has_site_trial(master)) {
+		launch_private_name(master, 0, PRIVATE_PAGES, query.pages);
 		config_site_root(config, query.root, sizeof(query.root));
 		memcpy(query.health, config->health, sizeof(query.health));
 		memcpy(query.warm, config->warm, sizeof(query.warm));

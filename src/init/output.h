@@ -6,9 +6,12 @@
 /*
  * Find something that the users of all apps can open again by /proc/self/fd/2, as FPM does with its
  * error_log: our stderr where that works, if need be after having opened its pipe to them, else a
- * pipe whose other end a helper copies to our stderr.  Sets supervisor->stderr_fd.  0 or -errno.
+ * relay to it.  0 or -errno.
  */
 MUST_CHECK int output_prepare(struct supervisor *supervisor);
 
-/* All masters are gone: let the helper copy what is left, for at most half a second. */
+/* The stderr for masters of @generation: its own relay's, where it has one.  Borrowed. */
+int output_of(const struct supervisor *supervisor, const struct generation *generation);
+
+/* All masters are gone: let the helpers copy what is left, each for at most half a second. */
 void output_finish(struct supervisor *supervisor);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "release/publish.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -21,12 +22,27 @@ static void publish_run(const void *query, int answer_fd)
 	helper_answer(answer_fd, &r, sizeof(r));
 }
 
-static void complain(struct app *app, const char *why)
+static void complain(const struct app *app, const struct generation *generation, const char *why,
+                     struct text *to)
 {
-	text_copy_cut(app->publish_why, sizeof(app->publish_why), why);
-	log_write(LOG_ERROR,
-	          "%s: cannot publish release %s at %s, static files stay as they were: %s",
-	          app->config.name, app->active->release.name, app->config.publish, why);
+	text_add(to, "cannot publish release %s at %s: %s", generation->release.name,
+	         generation->fpm.app.publish, why);
+	if (generation == app->active)
+		log_write(LOG_ERROR, "%s: static files stay as they were: %s", app->config.name,
+		          to->buffer);
+}
+
+/* @why: NULL when it worked. */
+static void conclude(struct app *app, const char *why)
+{
+	bool gates = app->publishing == app->candidate;
+	struct text text = gates ? TEXT(app->why) : TEXT(app->publish_why);
+
+	if (why)
+		complain(app, app->publishing, why, &text);
+	if (gates)
+		app->published = why ? ANSWER_NO : ANSWER_YES;
+	app->publishing = NULL;
 }
 
 static void on_answer(struct helper *helper, const void *data, size_t size)
@@ -38,35 +54,52 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 		return;
 	memcpy(&r, data, sizeof(r));
 	helper_stop(helper);
-	app->publish_why[0] = '\0';
-	if (r < 0)
-		complain(app, strerror(-r));
+	conclude(app, r < 0 ? strerror(-r) : NULL);
 }
 
 static void on_end(struct helper *helper)
 {
-	complain(container_of(helper, struct app, publisher),
+	conclude(container_of(helper, struct app, publisher),
 	         helper->late ? "it took more than 10 s" : "its helper died");
 }
 
-void publish_active(struct app *app)
+static void publish(struct app *app, const struct generation *generation)
 {
 	struct supervisor *s = app->supervisor;
-	const struct publish_query query = { app->config.publish, app->active->release.path };
+	const struct publish_query query = { generation->fpm.app.publish,
+		                             generation->release.path };
 	const struct question question = {
 		.run = publish_run,
 		.query = &query,
 		.power = POWER_FULL,
 		.timeout_ms = PUBLISH_TIMEOUT_MS,
 	};
-	int r;
 
-	if (query.publish[0] == '\0' || query.release[0] == '\0')
-		return;
 	helper_stop(&app->publisher); /* an older one has been overtaken */
+	app->publishing = generation;
+	if (query.publish[0] == '\0' || query.release[0] == '\0') {
+		conclude(app, NULL);
+		return;
+	}
+	int r = helper_start(&app->publisher, &s->loop, &s->inheritance, &question);
+	if (r < 0)
+		conclude(app, strerror(-r));
+}
+
+void publish_candidate(struct app *app)
+{
+	app->published = ANSWER_PENDING;
+	publish(app, app->candidate);
+}
+
+void publish_active(struct app *app)
+{
+	publish(app, app->active);
+}
+
+void publisher_init(struct app *app)
+{
+	app->publisher.source.fd = FD_NONE;
 	app->publisher.on_answer = on_answer;
 	app->publisher.on_end = on_end;
-	r = helper_start(&app->publisher, &s->loop, &s->inheritance, &question);
-	if (r < 0)
-		complain(app, strerror(-r));
 }

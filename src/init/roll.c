@@ -11,6 +11,7 @@
 #include "init/publisher.h"
 #include "init/report.h"
 #include "init/sessions.h"
+#include "init/watch.h"
 #include "util/clock.h"
 
 /* A drain that takes longer lets a roll that was asked for meanwhile begin. */
@@ -44,6 +45,9 @@ static struct roll_view view_of(const struct app *app)
 		.preflight = app->preflight_answer,
 		.lane_empty = is_lane_empty(app),
 		.proof = app->proof,
+		.published = app->published,
+		.lingers = app->watch.lingers,
+		.condemned = app->watch.condemned,
 		.drain_long = app->drain_long,
 	};
 
@@ -60,6 +64,7 @@ static void begin(struct app *app)
 	app->rolls_begun++;
 	app->roll_began_ms = clock_ms();
 	app->cut = 0;
+	app->published = ANSWER_PENDING;
 	app->why[0] = '\0';
 	generation_begin(app);
 }
@@ -115,6 +120,18 @@ static int prepare_lanes(struct app *app)
 	return 0;
 }
 
+/* Only the log says that workers die (fpm/deaths.h). */
+static void open_relay(struct app *app)
+{
+	struct supervisor *s = app->supervisor;
+
+	if (!watch_wanted(app))
+		return;
+	int r = relay_open(&app->candidate->relay, &s->loop, &s->inheritance);
+	if (r < 0)
+		log_errno(r, "%s: cannot watch whether workers die", app->config.name);
+}
+
 static void build(struct app *app, unsigned count)
 {
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
@@ -123,8 +140,18 @@ static void build(struct app *app, unsigned count)
 		rollout_cutover_failed(&app->rollout);
 		return;
 	}
+	open_relay(app);
 	for (unsigned number = 1; number <= count; number++)
 		master_start(app, app->candidate, GROUP_CANDIDATE, app->build_lane, number, false);
+}
+
+static int keep_way_back(struct app *app)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r >= 0 && i < app->lanes_count; i++)
+		r = lanes_keep(&app->lanes[i]);
+	return r;
 }
 
 /* All addresses move, or none does. */
@@ -144,41 +171,114 @@ static int steer(struct app *app, unsigned lane)
 
 static void retire(struct master *master, bool steered)
 {
-	master->group = GROUP_OLD;
 	/* On a shared lane new connections still come to it, so it would never be idle. */
 	master_deliver(master, steered ? EVENT_DRAIN : EVENT_STOP);
 }
 
-static void cut_over(struct app *app)
+/* The active masters become old ones, and those of @from the active ones. */
+static void change_guard(struct app *app, enum group from, const struct generation *generation)
 {
-	struct news news = news_of(app, NEWS_CUTOVER);
-	unsigned lane = app->build_lane;
-	int r = steer(app, lane);
-
-	if (r < 0) {
-		report_text(app, NEWS_REPLICA_FAILED, "cannot move the connections to it: %s",
-		            strerror(-r));
-		rollout_cutover_failed(&app->rollout);
-		return;
-	}
-	app->drain_long = false;
-	deadline_arm(&app->supervisor->loop, &app->drain_long_at, DRAIN_LONG_MS);
-	app->lane = lane;
-	app->active = app->candidate;
-	app->config = app->active->fpm.app;
-	app->candidate = NULL;
-	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
-	report(app->supervisor, &news);
-	publish_active(app);
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
 
 		if (master->state == MASTER_GONE || master->rescue)
 			continue;
 		if (master->group == GROUP_ACTIVE)
-			retire(master, app->steered);
-		else if (master->group == GROUP_CANDIDATE)
+			master->group = GROUP_OLD;
+		else if (master->group == from && master->generation == generation)
 			master->group = GROUP_ACTIVE;
+	}
+}
+
+static void say_cutover(struct app *app)
+{
+	struct news news = news_of(app, NEWS_CUTOVER);
+
+	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
+	report(app->supervisor, &news);
+}
+
+static void cut_over(struct app *app)
+{
+	struct generation *old = app->active;
+	unsigned old_lane = app->lane, lane = app->build_lane;
+	bool lingers = watch_wanted(app);
+	int r = 0;
+
+	if (lingers)
+		r = keep_way_back(app);
+	if (r >= 0)
+		r = steer(app, lane);
+	if (r < 0) {
+		report_text(app, NEWS_REPLICA_FAILED, "cannot move the connections to it: %s",
+		            strerror(-r));
+		rollout_cutover_failed(&app->rollout);
+		return;
+	}
+	app->lane = lane;
+	app->active = app->candidate;
+	app->config = app->active->fpm.app;
+	app->candidate = NULL;
+	change_guard(app, GROUP_CANDIDATE, app->active);
+	say_cutover(app);
+	if (lingers)
+		watch_begin(app, old, old_lane);
+}
+
+/* Why, when no one has said it: an active master is not there any more. */
+static void explain_return(struct app *app)
+{
+	for (size_t i = 0; app->why[0] == '\0' && i < MASTERS_MAX; i++) {
+		const struct master *master = &app->masters[i];
+		struct text why = TEXT(app->why);
+
+		if (master->state != MASTER_GONE && master->state != MASTER_READY &&
+		    master->group == GROUP_ACTIVE)
+			text_add(&why, "replica %u %s", master->number, master->why);
+	}
+}
+
+static void go_back(struct app *app)
+{
+	struct news news = news_of(app, NEWS_BACK);
+	struct generation *back = app->watch.back;
+	unsigned bad_lane = app->lane;
+	int r = steer(app, app->watch.back_lane);
+
+	explain_return(app);
+	if (r < 0) {
+		log_errno(r, "%s: cannot move the connections back (%s)", app->config.name,
+		          app->why);
+		rollout_return_failed(&app->rollout);
+		return;
+	}
+	text_copy_cut(news.previous, sizeof(news.previous), app->active->release.name);
+	text_copy_cut(news.release, sizeof(news.release), back->release.name);
+	text_copy_cut(news.text, sizeof(news.text), app->why);
+	app->lane = app->watch.back_lane;
+	app->active = back;
+	app->config = back->fpm.app;
+	change_guard(app, GROUP_OLD, back);
+	watch_end(app);
+	report(app->supervisor, &news);
+	for (unsigned i = 0; i < app->lanes_count; i++)
+		lanes_forget(&app->lanes[i], bad_lane);
+	publish_active(app);
+}
+
+static void drain(struct app *app)
+{
+	app->drain_long = false;
+	deadline_arm(&app->supervisor->loop, &app->drain_long_at, DRAIN_LONG_MS);
+	if (app->watch.back)
+		for (unsigned i = 0; i < app->lanes_count; i++)
+			lanes_forget(&app->lanes[i], app->watch.back_lane);
+	watch_end(app);
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		struct master *master = &app->masters[i];
+
+		if (master->state != MASTER_GONE && !master->rescue && master->group == GROUP_OLD)
+			retire(master, app->steered);
 	}
 }
 
@@ -192,6 +292,9 @@ void roll_fill(struct app *app)
 static void abandon(struct app *app)
 {
 	chain_stop(app);
+	/* What was published for them, or is about to be, is taken back, too. */
+	if (app->published == ANSWER_YES || app->publishing == app->candidate)
+		publish_active(app);
 	explain_lane(app);
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
@@ -228,10 +331,9 @@ static void answer_client(struct app *app, struct client *client, bool worked)
 static void finish(struct app *app, enum roll_outcome outcome)
 {
 	static const enum news_kind kinds[] = {
-		[ROLL_NONE] = NEWS_ROLL_FAILED,
-		[ROLL_DONE] = NEWS_ROLL_DONE,
-		[ROLL_REFUSED] = NEWS_ROLL_REFUSED,
-		[ROLL_FAILED] = NEWS_ROLL_FAILED,
+		[ROLL_NONE] = NEWS_ROLL_FAILED,           [ROLL_DONE] = NEWS_ROLL_DONE,
+		[ROLL_REFUSED] = NEWS_ROLL_REFUSED,       [ROLL_FAILED] = NEWS_ROLL_FAILED,
+		[ROLL_TAKEN_BACK] = NEWS_ROLL_TAKEN_BACK,
 	};
 	struct news news = news_of(app, kinds[outcome]);
 
@@ -274,8 +376,17 @@ static void carry_out(struct app *app, struct order order)
 	case ORDER_PROVE:
 		chain_ask(app, GROUP_CANDIDATE);
 		break;
+	case ORDER_PUBLISH:
+		publish_candidate(app);
+		break;
 	case ORDER_CUTOVER:
 		cut_over(app);
+		break;
+	case ORDER_BACK:
+		go_back(app);
+		break;
+	case ORDER_DRAIN:
+		drain(app);
 		break;
 	case ORDER_FILL:
 		roll_fill(app);
@@ -304,6 +415,7 @@ static void find_lane(struct app *app)
 
 void roll_advance(struct app *app)
 {
+	watch_advance(app);
 	for (;;) {
 		find_lane(app);
 		struct roll_view view = view_of(app);
@@ -345,6 +457,7 @@ void roll_cancel(struct app *app)
 {
 	rollout_cancel(&app->rollout);
 	chain_stop(app);
+	watch_end(app);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);
 	for (size_t i = 0; i < MASTERS_MAX; i++)

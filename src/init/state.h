@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "control/server.h"
+#include "init/relay.h"
 #include "init/run_dir.h"
 #include "listen/lane.h"
 #include "loop/loop.h"
@@ -49,10 +50,11 @@ struct generation {
 	unsigned number; /* 0: a free place */
 	struct release release;
 	struct settings_answer fpm;
-	int overlays[OVERLAYS_MAX];   /* memfds with the configuration of each replica */
-	int filter;                   /* memfd with the syscall filter */
-	int sources;                  /* memfd with struct session_source; never read here */
-	bool uses_redis;              /* so the preflight of a roll said */
+	int overlays[OVERLAYS_MAX]; /* memfds with the configuration of each replica */
+	int filter;                 /* memfd with the syscall filter */
+	int sources;                /* memfd with struct session_source; never read here */
+	struct relay relay;         /* its own, where a way back is kept: it counts dead workers */
+	bool uses_redis;            /* so the preflight of a roll said */
 	unsigned lanes_of[POOLS_MAX]; /* pool -> index into app->lanes */
 };
 
@@ -98,6 +100,18 @@ struct lane_watch {
 	struct lane_listener listeners[POOLS_MAX];
 };
 
+/* The active release is new, and there may be a way back from it. */
+struct watch {
+	bool lingers;   /* the way back is open */
+	bool condemned; /* it is to be gone */
+	struct deadline over;
+	struct helper vigil; /* asks for its health */
+	struct deadline again;
+	struct generation *back; /* what was active before */
+	unsigned back_lane;
+	unsigned deaths_before; /* of workers, before visitors came */
+};
+
 struct app {
 	struct supervisor *supervisor;
 	size_t index;
@@ -140,7 +154,11 @@ struct app {
 	char why[WHY_SIZE]; /* why the last preflight or roll failed */
 
 	struct helper publisher;
-	char publish_why[128]; /* why static files are not published; empty: they are */
+	const struct generation *publishing; /* NULL: nothing at the moment */
+	enum answer published;               /* is the candidate? */
+	char publish_why[WHY_SIZE]; /* why the active release is not published; empty: it is */
+
+	struct watch watch;
 
 	struct helper stores;
 	struct deadline stores_next;
@@ -186,10 +204,7 @@ struct supervisor {
 
 	struct run_dir run;
 	char script[CONFIG_PATH_SIZE + 32]; /* what PHP runs for the chain, as it sees it */
-	int stderr_fd;                      /* what masters get as stderr */
-	struct helper relay; /* copies the masters' stderr to ours, where they cannot open that */
-	struct deadline relay_again;
-	int relay_fd; /* what it copies from; FD_NONE: no relay */
+	struct relay relay;                 /* where masters cannot open our stderr */
 
 	char member_id[MEMBER_ID_SIZE]; /* ours among the tasks that share a session store */
 

@@ -17,11 +17,13 @@
 #include "init/lane_watch.h"
 #include "init/masters.h"
 #include "init/output.h"
+#include "init/publisher.h"
 #include "init/roll.h"
 #include "init/run_dir.h"
 #include "init/sessions.h"
 #include "init/shutdown.h"
 #include "init/stray.h"
+#include "init/watch.h"
 #include "loop/reap.h"
 #include "loop/signals.h"
 #include "util/cleanup.h"
@@ -63,7 +65,7 @@ static bool is_peer_below_master(struct server *server, pid_t pid)
 
 static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 {
-	helper_note_exit(&s->relay, pid);
+	helper_note_exit(&s->relay.helper, pid);
 	for (size_t a = 0; a < s->app_count; a++) {
 		struct app *app = &s->apps[a];
 
@@ -71,11 +73,14 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		helper_note_exit(&app->chain, pid);
 		helper_note_exit(&app->chain_look, pid);
 		helper_note_exit(&app->publisher, pid);
+		helper_note_exit(&app->watch.vigil, pid);
 		helper_note_exit(&app->stores, pid);
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
 			helper_note_exit(&app->watches[lane].drain, pid);
 		for (size_t i = 0; i < MASTERS_MAX; i++)
 			helper_note_exit(&app->masters[i].trial, pid);
+		for (size_t i = 0; i < GENERATIONS_MAX; i++)
+			helper_note_exit(&app->generations[i].relay.helper, pid);
 	}
 }
 
@@ -257,12 +262,15 @@ static int make_apps(struct supervisor *s)
 		app->index = i;
 		app->config = s->config->apps[i];
 		app->preflight.source.fd = FD_NONE;
-		app->publisher.source.fd = FD_NONE;
 		for (size_t l = 0; l < POOLS_MAX; l++)
 			lanes_init(&app->lanes[l]);
+		for (size_t g = 0; g < GENERATIONS_MAX; g++)
+			relay_init(&app->generations[g].relay);
 		masters_init(app);
 		lane_watches_init(app);
 		roll_init(app);
+		publisher_init(app);
+		watch_init(app);
 		sessions_init(app);
 		chain_init(app);
 	}
@@ -333,6 +341,7 @@ static void clean_up(struct supervisor *s)
 		chain_stop(app);
 		helper_stop(&app->preflight);
 		helper_stop(&app->publisher);
+		watch_end(app);
 		app->active = NULL;
 		for (unsigned l = 0; l < app->lanes_count; l++)
 			lanes_close(&app->lanes[l]);
@@ -351,9 +360,7 @@ int supervisor_run(const char *config_file, const struct config *config)
 	s.started_ms = clock_ms();
 	s.config = config;
 	s.config_file = config_file;
-	s.stderr_fd = STDERR_FILENO;
-	s.relay.source.fd = FD_NONE;
-	s.relay_fd = FD_NONE;
+	relay_init(&s.relay);
 	s.reap_again.on_due = on_reap_again;
 	if (prepare(&s) < 0)
 		return EXIT_CONFIG;

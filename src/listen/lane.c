@@ -183,6 +183,19 @@ static int unix_publish(struct lanes *lanes, unsigned lane)
 	return 0;
 }
 
+/* The public path is about to be given to another socket. */
+static int unix_keep(const struct lanes *lanes)
+{
+	struct sockaddr_un un;
+	int r = unix_temporary(&lanes->address, lanes->active, &un);
+
+	if (r >= 0)
+		r = unix_clear_name(un.sun_path);
+	if (r >= 0 && link(address_path(&lanes->address), un.sun_path) < 0)
+		r = -errno;
+	return r;
+}
+
 static int unix_open(struct lanes *lanes)
 {
 	int r = unix_find_stranger(&lanes->address);
@@ -235,6 +248,20 @@ void lanes_close(struct lanes *lanes)
 int lanes_prepare(struct lanes *lanes, unsigned lane)
 {
 	return address_is_unix(&lanes->address) ? unix_open_lane(lanes, lane) : 0;
+}
+
+int lanes_keep(struct lanes *lanes)
+{
+	return address_is_unix(&lanes->address) ? unix_keep(lanes) : 0;
+}
+
+void lanes_forget(struct lanes *lanes, unsigned lane)
+{
+	struct sockaddr_un un;
+
+	if (address_is_unix(&lanes->address) && lane != lanes->active &&
+	    unix_temporary(&lanes->address, lane, &un) >= 0)
+		(void)unlink(un.sun_path);
 }
 
 int lanes_cutover(struct lanes *lanes, unsigned lane)

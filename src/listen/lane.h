@@ -53,6 +53,15 @@ void lanes_close(struct lanes *lanes);
  */
 MUST_CHECK int lanes_prepare(struct lanes *lanes, unsigned lane);
 
+/*
+ * Before a cutover: see to it that another one can lead back to the lane that is active now (a unix
+ * socket keeps a name).  0 or -errno.
+ */
+MUST_CHECK int lanes_keep(struct lanes *lanes);
+
+/* Nothing will lead back to @lane as it is. */
+void lanes_forget(struct lanes *lanes, unsigned lane);
+
 /* Move all new connections to @lane.  0, or -errno and nothing has changed. */
 MUST_CHECK int lanes_cutover(struct lanes *lanes, unsigned lane);
 

@@ -235,6 +235,7 @@ int replica_config_write(struct reading *r)
 		/* Longer than we wait for it ourselves, so that only we decide when to be rude. */
 		.process_control_timeout_ms = r->answer->app.drain_timeout_ms + CONTROL_SLACK_MS,
 		.listen = listen,
+		.pages = config_has_pages(&r->answer->app),
 		.pin = q->pin == PIN_PATH ? &pin : NULL,
 	};
 	int result = name_listeners(&r->answer->settings, texts, listen);

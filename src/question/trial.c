@@ -54,7 +54,7 @@ static bool is_healthy(const struct trial_query *query, uint64_t until_ms,
 
 	if (query->health[0] == '\0')
 		return true;
-	int r = page_ask(query->private_fd, query->probes[0], query->root, query->health, until_ms,
+	int r = page_ask(query->private_fd, query->pages, query->root, query->health, until_ms,
 	                 &page);
 	answer->health = page.status;
 	if (r >= 0 && page_is_well(&page))
@@ -67,16 +67,18 @@ static bool is_healthy(const struct trial_query *query, uint64_t until_ms,
 static void warm_up(const struct trial_query *query, const char *name, uint64_t until_ms,
                     struct trial_answer *answer)
 {
-	struct text why = TEXT(answer->warm_why);
 	struct page_answer page;
-	int r = page_ask(query->private_fd, query->probes[0], query->root, name, until_ms, &page);
+	int r = page_ask(query->private_fd, query->pages, query->root, name, until_ms, &page);
 
 	answer->to_warm++;
 	/* A page that sends visitors elsewhere has been compiled too. */
-	if (r >= 0 && page.status >= 200 && page.status < 400)
+	if (r >= 0 && page.status >= 200 && page.status < 400) {
 		answer->warmed++;
-	else if (answer->warm_why[0] == '\0')
+	} else if (answer->warm_why[0] == '\0') {
+		struct text why = TEXT(answer->warm_why);
+
 		page_explain(name, r, &page, &why);
+	}
 }
 
 static void warm_up_all(const struct trial_query *query, uint64_t until_ms,

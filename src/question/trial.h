@@ -19,7 +19,8 @@ struct trial_query {
 	char probes[POOLS_MAX][PRIVATE_NAME_SIZE]; /* each pool's probe socket */
 	uint32_t timeout_ms;                       /* for all of it */
 
-	/* Run in the first pool; see page.h for what a script is. */
+	/* Run in the first pool; see page.h for what a page is. */
+	char pages[PRIVATE_NAME_SIZE]; /* its socket for them */
 	char root[SITE_ROOT_SIZE];
 	char health[CONFIG_PATH_SIZE]; /* empty: none */
 	char warm[CONFIG_LIST_SIZE];   /* separated by blanks */

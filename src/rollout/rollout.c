@@ -117,10 +117,46 @@ static struct order in_prove(struct rollout *r, const struct roll_view *view)
 
 	if (view->proof == ANSWER_NO || in_state(view, GROUP_CANDIDATE, MASTER_READY) < wanted)
 		return fail(r);
-	if (view->proof == ANSWER_PENDING)
+	return view->proof == ANSWER_YES ? enter(r, ROLL_PUBLISH, plain(ORDER_PUBLISH))
+	                                 : plain(ORDER_NONE);
+}
+
+static struct order in_publish(struct rollout *r, const struct roll_view *view)
+{
+	unsigned wanted = rollout_build_count(view->replicas, view->surge);
+
+	if (view->published == ANSWER_NO || in_state(view, GROUP_CANDIDATE, MASTER_READY) < wanted)
+		return fail(r);
+	if (view->published == ANSWER_PENDING)
 		return plain(ORDER_NONE);
 	r->outcome = ROLL_DONE;
-	return enter(r, ROLL_DRAIN, plain(ORDER_CUTOVER));
+	return enter(r, ROLL_WATCH, plain(ORDER_CUTOVER));
+}
+
+static bool want_back(const struct roll_view *view)
+{
+	unsigned made = rollout_build_count(view->replicas, view->surge);
+
+	return view->condemned || in_state(view, GROUP_ACTIVE, MASTER_READY) < made;
+}
+
+static struct order in_watch(struct rollout *r, const struct roll_view *view)
+{
+	bool way_back = !r->return_failed && in_state(view, GROUP_OLD, MASTER_READY) > 0;
+
+	if (view->lingers && want_back(view) && way_back) {
+		r->outcome = ROLL_TAKEN_BACK;
+		return enter(r, ROLL_RETURN, plain(ORDER_BACK));
+	}
+	/* Whoever asks for one more roll wants to get on. */
+	if (view->lingers && !r->again)
+		return plain(ORDER_NONE);
+	return enter(r, ROLL_DRAIN, plain(ORDER_DRAIN));
+}
+
+static struct order in_return(struct rollout *r)
+{
+	return enter(r, ROLL_DRAIN, plain(ORDER_DRAIN));
 }
 
 static struct order in_drain(struct rollout *r, const struct roll_view *view)
@@ -165,6 +201,12 @@ struct order rollout_next(struct rollout *rollout, const struct roll_view *view)
 		return in_build(rollout, view);
 	case ROLL_PROVE:
 		return in_prove(rollout, view);
+	case ROLL_PUBLISH:
+		return in_publish(rollout, view);
+	case ROLL_WATCH:
+		return in_watch(rollout, view);
+	case ROLL_RETURN:
+		return in_return(rollout);
 	case ROLL_DRAIN:
 		return in_drain(rollout, view);
 	case ROLL_FILL:
@@ -183,6 +225,13 @@ void rollout_cutover_failed(struct rollout *rollout)
 	rollout->phase = ROLL_BUILD;
 }
 
+void rollout_return_failed(struct rollout *rollout)
+{
+	rollout->return_failed = true;
+	rollout->outcome = ROLL_DONE;
+	rollout->phase = ROLL_WATCH;
+}
+
 void rollout_cancel(struct rollout *rollout)
 {
 	*rollout = (struct rollout){ .phase = ROLL_IDLE };
@@ -198,9 +247,12 @@ unsigned rollout_build_count(unsigned replicas, unsigned surge)
 const char *roll_phase_name(enum roll_phase phase)
 {
 	static const char *const names[] = {
-		[ROLL_IDLE] = "idle",   [ROLL_PREFLIGHT] = "preflight", [ROLL_LANE] = "lane",
-		[ROLL_ROOM] = "room",   [ROLL_BUILD] = "build",         [ROLL_PROVE] = "prove",
-		[ROLL_DRAIN] = "drain", [ROLL_FILL] = "fill",           [ROLL_ABANDON] = "abandon",
+		[ROLL_IDLE] = "idle",       [ROLL_PREFLIGHT] = "preflight",
+		[ROLL_LANE] = "lane",       [ROLL_ROOM] = "room",
+		[ROLL_BUILD] = "build",     [ROLL_PROVE] = "prove",
+		[ROLL_PUBLISH] = "publish", [ROLL_WATCH] = "watch",
+		[ROLL_RETURN] = "return",   [ROLL_DRAIN] = "drain",
+		[ROLL_FILL] = "fill",       [ROLL_ABANDON] = "abandon",
 	};
 	_Static_assert(ARRAY_SIZE(names) == ROLL_PHASE_COUNT, "a phase has no name");
 
@@ -215,7 +267,10 @@ const char *roll_outcome_name(enum roll_outcome outcome)
 		[ROLL_DONE] = "done",
 		[ROLL_REFUSED] = "refused",
 		[ROLL_FAILED] = "failed",
+		[ROLL_TAKEN_BACK] = "taken-back",
 	};
+	_Static_assert(ARRAY_SIZE(names) == ROLL_OUTCOME_COUNT, "an outcome has no name");
 
+	assert(outcome < ROLL_OUTCOME_COUNT);
 	return names[outcome];
 }

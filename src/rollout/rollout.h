@@ -2,15 +2,19 @@
  * rollout.h - a rolling restart of one app, as a state machine.  Pure: it is shown what there is
  * and gives at most one order at a time; the supervisor carries it out.
  *
- *   idle -> preflight -> lane -> [room ->] build -> prove -> drain -> fill -> idle
- *               |          |                 |        |
- *               +----------+-> idle          +--------+-> abandon -> fill -> idle
+ *   idle -> preflight -> lane -> [room ->] build -> prove -> publish -> watch -> drain -> fill ->
+ * idle |          |                 |        |         |       |       ^
+ *               +----------+-> idle          +--------+---------+       +-> return
+ *                                            |
+ *                                            +-> abandon -> fill -> idle
  *
  * Masters belong to one of three groups.  The active ones serve.  A roll makes candidates, on a
- * lane where no visitor is; the cutover turns them into the active ones and these into old ones,
- * which drain.  What must never happen: an order to stop or drain the active group (but for the
- * one master that `surge = 0` gives up, and never the last), a cutover to a candidate that is not
- * ready, a lane that is built on while a connection waits there.
+ * lane where no visitor is; the cutover turns them into the active ones and these into old ones.
+ * While the roll is watched the old ones stay as they are, warm, and one more cutover makes them
+ * the active ones again; then those that are the old ones drain.  What must never happen: an order
+ * to stop or drain the active group (but for the one master that `surge = 0` gives up, and never
+ * the last), a cutover to a candidate that is not ready, a way back to where nobody is ready, a
+ * lane that is built on while a connection waits there.
  */
 #pragma once
 
@@ -39,6 +43,9 @@ struct roll_view {
 	bool drain_long;        /* the old ones have drained for a while */
 	enum answer lane_empty; /* ANSWER_NO: not within the time allowed */
 	enum answer proof;      /* do sessions go on in the candidates? */
+	enum answer published;  /* are their static files where the web server looks? */
+	bool lingers;           /* the cutover is young enough for a way back */
+	bool condemned;         /* the new release is not wanted any more */
 	unsigned masters[GROUP_COUNT][MASTER_STATE_COUNT]; /* how many, but MASTER_GONE */
 };
 
@@ -49,17 +56,22 @@ enum roll_phase {
 	ROLL_ROOM,      /* surge = 0: one active master leaves first */
 	ROLL_BUILD,     /* candidates start */
 	ROLL_PROVE,     /* they are asked what only all of them together can show */
-	ROLL_DRAIN,     /* they are the active ones now; the old ones finish */
+	ROLL_PUBLISH,   /* their static files go live */
+	ROLL_WATCH,     /* they are the active ones now; the old ones are kept for a way back */
+	ROLL_RETURN,    /* they were taken back: the old ones are the active ones again */
+	ROLL_DRAIN,     /* the old ones finish */
 	ROLL_FILL,      /* the replicas that the surge left out start */
 	ROLL_ABANDON,   /* candidates are stopped; the active ones were never touched */
 	ROLL_PHASE_COUNT,
 };
 
 enum roll_outcome {
-	ROLL_NONE,    /* none yet */
-	ROLL_DONE,    /* the new release is active */
-	ROLL_REFUSED, /* nothing was touched */
-	ROLL_FAILED,  /* candidates failed; the active ones serve on */
+	ROLL_NONE,       /* none yet */
+	ROLL_DONE,       /* the new release is active */
+	ROLL_REFUSED,    /* nothing was touched */
+	ROLL_FAILED,     /* candidates failed; the active ones serve on */
+	ROLL_TAKEN_BACK, /* the new release was active, and the old one is again */
+	ROLL_OUTCOME_COUNT,
 };
 
 enum order_kind {
@@ -70,9 +82,12 @@ enum order_kind {
 	ORDER_BUILD,     /* start order.count candidates on the idle lane */
 	ORDER_PROVE,     /* ask the candidates whether sessions go on in them */
 	ORDER_CUTOVER,   /* all new connections to the candidates; they become the active ones */
-	ORDER_FILL,      /* start what the active group lacks */
-	ORDER_ABANDON,   /* stop the candidates */
-	ORDER_FINISH,    /* tell order.outcome to whoever asked */
+	ORDER_PUBLISH,   /* publish the candidates' release */
+	ORDER_BACK,    /* all new connections to the old ones; they become the active ones again */
+	ORDER_DRAIN,   /* the old ones may finish and go */
+	ORDER_FILL,    /* start what the active group lacks */
+	ORDER_ABANDON, /* stop the candidates */
+	ORDER_FINISH,  /* tell order.outcome to whoever asked */
 };
 
 struct order {
@@ -85,6 +100,7 @@ struct rollout {
 	enum roll_phase phase;
 	enum roll_outcome outcome; /* of the roll at hand, once known */
 	bool cutover_failed;       /* the candidates are fine, but cannot be made active */
+	bool return_failed;        /* there is no way back */
 	unsigned before_room;      /* active masters when one was told to leave */
 	bool again;                /* asked for during a roll: run once more afterwards */
 };
@@ -97,6 +113,9 @@ struct order rollout_next(struct rollout *rollout, const struct roll_view *view)
 
 /* The cutover that was ordered could not be done. */
 void rollout_cutover_failed(struct rollout *rollout);
+
+/* The way back that was ordered could not be gone. */
+void rollout_return_failed(struct rollout *rollout);
 
 /* Forget everything: the program stops. */
 void rollout_cancel(struct rollout *rollout);

@@ -39,9 +39,13 @@ struct world {
 	struct rollout rollout;
 	enum answer preflight;
 	enum answer proof;
+	enum answer published;
+	bool linger; /* this roll keeps a way back */
+	bool linger_over, condemned;
+	unsigned back_lane, back;   /* where the way back leads: lane and generation */
 	bool lane_limit, lane_late; /* armed; over */
 	bool drain_long;
-	bool spawn_fails, steer_fails, prepare_fails;
+	bool spawn_fails, steer_fails, prepare_fails, return_fails;
 	bool stopping;
 
 	/* What the promises are about. */
@@ -261,21 +265,61 @@ static void cut_over(struct world *w)
 		return;
 	}
 	w->cutovers++;
+	w->back_lane = w->lane;
+	w->back = w->active;
 	w->lane = w->build_lane;
 	w->active = w->candidate;
-	w->drain_long = false;
+	w->linger_over = w->condemned = false;
 	for (size_t i = 0; i < PLACES; i++) {
 		struct master *master = &w->masters[i];
 
 		if (master->state == MASTER_GONE || master->rescue)
 			continue;
-		if (master->group == GROUP_ACTIVE) {
+		if (master->group == GROUP_ACTIVE)
 			master->group = GROUP_OLD;
-			end_by_order(w, master, w->steered ? EVENT_DRAIN : EVENT_STOP);
-		} else if (master->group == GROUP_CANDIDATE) {
+		else if (master->group == GROUP_CANDIDATE)
 			master->group = GROUP_ACTIVE;
-		}
 	}
+}
+
+static bool lingers(const struct world *w)
+{
+	return w->linger && w->steered && w->surge >= w->replicas && !w->linger_over;
+}
+
+/* As in roll.c: the masters that drain since an earlier roll stay where they are. */
+static void go_back(struct world *w)
+{
+	assert(lingers(w));
+	assert(count_state(w, GROUP_OLD, MASTER_READY) > 0);
+	assert(w->condemned || count_state(w, GROUP_ACTIVE, MASTER_READY) < w->replicas);
+	if (w->return_fails) {
+		rollout_return_failed(&w->rollout);
+		return;
+	}
+	w->cutovers++;
+	for (size_t i = 0; i < PLACES; i++) {
+		struct master *master = &w->masters[i];
+
+		if (master->state == MASTER_GONE || master->rescue)
+			continue;
+		if (master->group == GROUP_ACTIVE)
+			master->group = GROUP_OLD;
+		else if (master->group == GROUP_OLD && master->generation == w->back)
+			master->group = GROUP_ACTIVE;
+	}
+	w->lane = w->back_lane;
+	w->active = w->back;
+}
+
+static void drain(struct world *w)
+{
+	w->drain_long = false;
+	w->linger_over = true;
+	for (size_t i = 0; i < PLACES; i++)
+		if (w->masters[i].state != MASTER_GONE && !w->masters[i].rescue &&
+		    w->masters[i].group == GROUP_OLD)
+			end_by_order(w, &w->masters[i], w->steered ? EVENT_DRAIN : EVENT_STOP);
 }
 
 static void fill(struct world *w)
@@ -301,12 +345,12 @@ static void finish(struct world *w, enum roll_outcome outcome)
 	w->outcome = outcome;
 	assert(outcome != ROLL_NONE);
 	assert(outcome != ROLL_REFUSED || !w->touched);
-	assert(w->cutovers == (outcome == ROLL_DONE));
+	assert(w->cutovers == (outcome == ROLL_DONE ? 1 : outcome == ROLL_TAKEN_BACK ? 2 : 0));
 	assert(outcome == ROLL_REFUSED || count_state(w, GROUP_ACTIVE, MASTER_STARTING) == 0);
 	assert(count(w, GROUP_CANDIDATE) == 0);
 	/* The old ones are gone, unless their drain is long and somebody waits for the next roll.
 	 */
-	if (outcome == ROLL_DONE)
+	if (outcome == ROLL_DONE || outcome == ROLL_TAKEN_BACK)
 		assert(count(w, GROUP_OLD) == 0 || (w->drain_long && w->asked));
 }
 
@@ -330,9 +374,19 @@ static void carry_out(struct world *w, struct order order)
 	case ORDER_PROVE:
 		w->proof = ANSWER_PENDING;
 		break;
-	case ORDER_CUTOVER:
+	case ORDER_PUBLISH:
 		assert(w->proof == ANSWER_YES);
+		w->published = ANSWER_PENDING;
+		break;
+	case ORDER_CUTOVER:
+		assert(w->published == ANSWER_YES);
 		cut_over(w);
+		break;
+	case ORDER_BACK:
+		go_back(w);
+		break;
+	case ORDER_DRAIN:
+		drain(w);
 		break;
 	case ORDER_FILL:
 		fill(w);
@@ -393,6 +447,9 @@ static struct roll_view view_of(const struct world *w)
 		.surge = w->surge,
 		.preflight = w->preflight,
 		.proof = w->proof,
+		.published = w->published,
+		.lingers = lingers(w),
+		.condemned = w->condemned,
 		.lane_empty = w->build_lane < LANE_COUNT ? ANSWER_YES
 		              : w->lane_late             ? ANSWER_NO
 		                                         : ANSWER_PENDING,
@@ -417,7 +474,7 @@ static void advance(struct world *w)
 		if (order.kind == ORDER_NONE)
 			break;
 		/* A roll that ends at once may be followed by a remembered one, and no more. */
-		assert(orders < 2 * 9);
+		assert(orders < 2 * 14);
 		carry_out(w, order);
 		check(w);
 	}
@@ -426,9 +483,16 @@ static void advance(struct world *w)
 		assert(count_state(w, GROUP_CANDIDATE, MASTER_STARTING) +
 		               count_state(w, GROUP_CANDIDATE, MASTER_READY) ==
 		       rollout_build_count(w->replicas, w->surge));
-	if (w->rollout.phase == ROLL_PROVE)
+	if (w->rollout.phase == ROLL_PROVE || w->rollout.phase == ROLL_PUBLISH)
 		assert(count_state(w, GROUP_CANDIDATE, MASTER_READY) ==
 		       rollout_build_count(w->replicas, w->surge));
+	/* Who can go back does, and nobody lingers for longer than allowed. */
+	if (w->rollout.phase == ROLL_WATCH) {
+		assert(lingers(w) && !w->asked);
+		assert(w->rollout.return_failed || count_state(w, GROUP_OLD, MASTER_READY) == 0 ||
+		       (!w->condemned &&
+		        count_state(w, GROUP_ACTIVE, MASTER_READY) == w->replicas));
+	}
 	watch_lanes(w);
 	check(w);
 }
@@ -471,6 +535,12 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 			w->preflight = with & 1 ? ANSWER_YES : ANSWER_NO;
 		else if (w->proof == ANSWER_PENDING)
 			w->proof = with & 1 ? ANSWER_YES : ANSWER_NO;
+		else if (w->published == ANSWER_PENDING)
+			w->published = with & 1 ? ANSWER_YES : ANSWER_NO;
+		else if (w->rollout.phase == ROLL_WATCH && (with & 2))
+			w->condemned = true;
+		else if (w->rollout.phase == ROLL_WATCH)
+			w->linger_over = true;
 		break;
 	case 2:
 		w->queued[with % w->lanes] = with & 0x80;
@@ -485,6 +555,8 @@ static void happen(struct world *w, uint8_t what, uint8_t with)
 		w->spawn_fails = with & 1;
 		w->steer_fails = with & 2;
 		w->prepare_fails = with & 4;
+		w->return_fails = with & 8;
+		w->linger = !(with & 16);
 		break;
 	case 5:
 		if (with == 0xff) /* seldom: nothing is interesting after it */
@@ -526,11 +598,15 @@ static enum master_event good_event(enum master_state state)
 
 static void behave(struct world *w)
 {
-	w->spawn_fails = w->steer_fails = w->prepare_fails = false;
+	w->spawn_fails = w->steer_fails = w->prepare_fails = w->return_fails = false;
 	if (w->preflight == ANSWER_PENDING)
 		w->preflight = ANSWER_YES;
 	if (w->proof == ANSWER_PENDING)
 		w->proof = ANSWER_YES;
+	if (w->published == ANSWER_PENDING)
+		w->published = ANSWER_YES;
+	if (w->rollout.phase == ROLL_WATCH)
+		w->linger_over = true;
 	for (unsigned lane = 0; lane < w->lanes; lane++)
 		if (has_master(w, lane))
 			w->queued[lane] = false;
@@ -572,7 +648,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world w = { .preflight = ANSWER_NO, .active = 1 };
+	struct world w = { .preflight = ANSWER_NO, .active = 1, .linger = true };
 
 	if (size < 1)
 		return 0;

@@ -282,6 +282,7 @@ static void test_each_site(void **state)
 		memcpy(answers + 1, row->answers, sizeof(row->answers));
 		scratch_dir(directory);
 		struct trial_query query = query_of(1);
+		strcpy(query.pages, "1.p");
 		strcpy(query.root, "/srv/app/current/public");
 		strcpy(query.health, row->health);
 		strcpy(query.warm, row->warm);

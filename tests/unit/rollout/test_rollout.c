@@ -18,13 +18,14 @@ struct scene {
 	struct roll_view view;
 	unsigned most;       /* masters that were there at once */
 	unsigned least;      /* active masters that were ready */
-	unsigned orders[16]; /* of each kind */
+	unsigned orders[20]; /* of each kind */
 };
 
 static const char *const order_names[] = {
 	[ORDER_NONE] = "none",       [ORDER_PREFLIGHT] = "preflight", [ORDER_CLEAR] = "clear",
 	[ORDER_ROOM] = "room",       [ORDER_BUILD] = "build",         [ORDER_PROVE] = "prove",
-	[ORDER_CUTOVER] = "cutover", [ORDER_FILL] = "fill",           [ORDER_ABANDON] = "abandon",
+	[ORDER_PUBLISH] = "publish", [ORDER_CUTOVER] = "cutover",     [ORDER_BACK] = "back",
+	[ORDER_DRAIN] = "drain",     [ORDER_FILL] = "fill",           [ORDER_ABANDON] = "abandon",
 	[ORDER_FINISH] = "finish",
 };
 
@@ -37,6 +38,7 @@ static struct scene scene_of(unsigned replicas, unsigned surge)
 			.preflight = ANSWER_YES,
 			.lane_empty = ANSWER_YES,
 			.proof = ANSWER_YES,
+			.published = ANSWER_YES,
 		},
 		.least = replicas,
 	};
@@ -88,7 +90,22 @@ static void cut_over(struct scene *s)
 	memcpy(masters[GROUP_OLD], masters[GROUP_ACTIVE], sizeof(masters[GROUP_OLD]));
 	memcpy(masters[GROUP_ACTIVE], masters[GROUP_CANDIDATE], sizeof(masters[GROUP_ACTIVE]));
 	memset(masters[GROUP_CANDIDATE], 0, sizeof(masters[GROUP_CANDIDATE]));
+}
+
+static void go_back(struct scene *s)
+{
+	unsigned(*masters)[MASTER_STATE_COUNT] = s->view.masters;
+	unsigned bad[MASTER_STATE_COUNT];
+
+	memcpy(bad, masters[GROUP_ACTIVE], sizeof(bad));
+	memcpy(masters[GROUP_ACTIVE], masters[GROUP_OLD], sizeof(bad));
+	memcpy(masters[GROUP_OLD], bad, sizeof(bad));
+}
+
+static void drain(struct scene *s)
+{
 	move_all(s, GROUP_OLD, MASTER_READY, MASTER_DRAINING);
+	move_all(s, GROUP_OLD, MASTER_STARTING, MASTER_DRAINING);
 	move_all(s, GROUP_OLD, MASTER_BACKOFF, MASTER_GONE);
 }
 
@@ -108,6 +125,12 @@ static void obey(struct scene *s, struct order order)
 	case ORDER_CUTOVER:
 		cut_over(s);
 		break;
+	case ORDER_BACK:
+		go_back(s);
+		break;
+	case ORDER_DRAIN:
+		drain(s);
+		break;
 	case ORDER_FILL:
 		masters[GROUP_ACTIVE][MASTER_STARTING] += s->view.replicas - count(s, GROUP_ACTIVE);
 		break;
@@ -121,6 +144,7 @@ static void obey(struct scene *s, struct order order)
 	case ORDER_PREFLIGHT:
 	case ORDER_CLEAR:
 	case ORDER_PROVE:
+	case ORDER_PUBLISH:
 	case ORDER_FINISH:
 		break;
 	}
@@ -171,7 +195,9 @@ static struct scene in_drain(void)
 
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
 	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
 	expect(&s, ORDER_CUTOVER);
+	expect(&s, ORDER_DRAIN);
 	return s;
 }
 
@@ -225,7 +251,9 @@ static void test_a_roll_as_in_the_picture(void **state)
 	expect_patience(&s);
 	move(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY, 1);
 	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
 	expect(&s, ORDER_CUTOVER);
+	expect(&s, ORDER_DRAIN);
 	expect_patience(&s);
 	move(&s, GROUP_OLD, MASTER_DRAINING, MASTER_QUITTING, 2);
 	expect_patience(&s);
@@ -517,7 +545,7 @@ static void test_candidates_get_no_visitor_before_they_are_proven(void **state)
 
 	(void)state;
 	s.view.proof = ANSWER_YES;
-	expect(&s, ORDER_CUTOVER);
+	expect(&s, ORDER_PUBLISH);
 }
 
 static void test_candidates_that_are_disproved_are_abandoned(void **state)
@@ -544,6 +572,185 @@ static void test_a_candidate_that_dies_meanwhile_ends_the_proof(void **state)
 	expect(&s, ORDER_ABANDON);
 }
 
+/* --- static files --- */
+
+static struct scene in_publish(void)
+{
+	struct scene s = in_build();
+
+	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_PROVE);
+	s.view.published = ANSWER_PENDING;
+	expect(&s, ORDER_PUBLISH);
+	expect_patience(&s);
+	return s;
+}
+
+static void test_candidates_get_no_visitor_before_their_files_are_there(void **state)
+{
+	struct scene s = in_publish();
+
+	(void)state;
+	s.view.published = ANSWER_YES;
+	expect(&s, ORDER_CUTOVER);
+}
+
+static void test_candidates_whose_files_cannot_be_published_are_abandoned(void **state)
+{
+	struct scene s = in_publish();
+
+	(void)state;
+	s.view.published = ANSWER_NO;
+	expect(&s, ORDER_ABANDON);
+	move_all(&s, GROUP_CANDIDATE, MASTER_QUITTING, MASTER_GONE);
+	expect(&s, ORDER_FILL);
+	expect_end(&s, ROLL_FAILED);
+	assert_int_equal(s.orders[ORDER_CUTOVER], 0);
+}
+
+static void test_a_candidate_that_dies_while_they_are_published_gets_no_visitor(void **state)
+{
+	struct scene s = in_publish();
+
+	(void)state;
+	move(&s, GROUP_CANDIDATE, MASTER_READY, MASTER_BACKOFF, 1);
+	s.view.published = ANSWER_YES;
+	expect(&s, ORDER_ABANDON);
+}
+
+/* --- the way back --- */
+
+static struct scene in_watch(void)
+{
+	struct scene s = in_build();
+
+	s.view.lingers = true;
+	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
+	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
+	expect(&s, ORDER_CUTOVER);
+	expect_patience(&s);
+	assert_int_equal(s.view.masters[GROUP_OLD][MASTER_READY], 2);
+	return s;
+}
+
+static void test_a_release_that_stays_well_ends_the_watch_with_its_time(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	s.view.lingers = false;
+	expect(&s, ORDER_DRAIN);
+	move_all(&s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
+	expect(&s, ORDER_FILL);
+	expect_end(&s, ROLL_DONE);
+	assert_int_equal(s.orders[ORDER_BACK], 0);
+}
+
+/* From the way back on: the ones that were new drain like any old ones. */
+static void expect_return(struct scene *s)
+{
+	expect(s, ORDER_BACK);
+	s->view.lingers = s->view.condemned = false;
+	assert_int_equal(s->view.masters[GROUP_ACTIVE][MASTER_READY], 2);
+	expect(s, ORDER_DRAIN);
+	expect_patience(s);
+	move_all(s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
+	expect(s, ORDER_FILL);
+	expect_end(s, ROLL_TAKEN_BACK);
+}
+
+static void test_a_release_that_is_condemned_is_taken_back(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	s.view.condemned = true;
+	expect_return(&s);
+	rollout_request(&s.rollout);
+	assert_int_equal(run(&s), ROLL_DONE);
+}
+
+static void test_a_release_whose_master_dies_is_taken_back(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	move(&s, GROUP_ACTIVE, MASTER_READY, MASTER_BACKOFF, 1);
+	expect_return(&s);
+}
+
+static void test_one_ready_master_is_a_way_back(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	move(&s, GROUP_OLD, MASTER_READY, MASTER_BACKOFF, 1);
+	s.view.condemned = true;
+	expect(&s, ORDER_BACK);
+	expect(&s, ORDER_DRAIN);
+}
+
+static void test_there_is_no_way_back_to_nobody(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	s.view.condemned = true;
+	move(&s, GROUP_OLD, MASTER_READY, MASTER_STARTING, 2);
+	expect_patience(&s);
+	move(&s, GROUP_OLD, MASTER_STARTING, MASTER_READY, 1);
+	expect(&s, ORDER_BACK);
+}
+
+static void test_who_has_no_way_back_goes_on_when_the_time_is_over(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	s.view.condemned = true;
+	move(&s, GROUP_OLD, MASTER_READY, MASTER_STARTING, 2);
+	expect_patience(&s);
+	s.view.lingers = false;
+	expect(&s, ORDER_DRAIN);
+}
+
+static void test_a_way_back_that_fails_is_not_tried_again(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	s.view.condemned = true;
+	assert_int_equal(rollout_next(&s.rollout, &s.view).kind, ORDER_BACK);
+	rollout_return_failed(&s.rollout);
+	expect_patience(&s);
+	s.view.lingers = false;
+	expect(&s, ORDER_DRAIN);
+	move_all(&s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
+	expect(&s, ORDER_FILL);
+	expect_end(&s, ROLL_DONE);
+}
+
+static void test_whoever_asks_for_the_next_roll_ends_the_watch(void **state)
+{
+	struct scene s = in_watch();
+
+	(void)state;
+	rollout_request(&s.rollout);
+	expect(&s, ORDER_DRAIN);
+}
+
+static void test_a_crash_without_a_watch_is_no_way_back(void **state)
+{
+	struct scene s = in_publish();
+
+	(void)state;
+	s.view.published = ANSWER_YES;
+	expect(&s, ORDER_CUTOVER);
+	move(&s, GROUP_ACTIVE, MASTER_READY, MASTER_BACKOFF, 1);
+	expect(&s, ORDER_DRAIN);
+}
+
 /* --- the cutover --- */
 
 static void test_a_cutover_that_fails_abandons_the_candidates(void **state)
@@ -553,6 +760,7 @@ static void test_a_cutover_that_fails_abandons_the_candidates(void **state)
 	(void)state;
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
 	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
 	assert_int_equal(rollout_next(&s.rollout, &s.view).kind, ORDER_CUTOVER);
 	rollout_cutover_failed(&s.rollout);
 	expect(&s, ORDER_ABANDON);
@@ -617,7 +825,9 @@ static void test_a_long_drain_does_not_keep_the_next_roll_waiting(void **state)
 	/* The old ones of both are waited for. */
 	assert_int_equal(count(&s, GROUP_OLD), 2);
 	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
 	assert_int_equal(rollout_next(&s.rollout, &s.view).kind, ORDER_CUTOVER);
+	assert_int_equal(rollout_next(&s.rollout, &s.view).kind, ORDER_DRAIN);
 	expect_patience(&s);
 	move_all(&s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
 	expect(&s, ORDER_FILL);
@@ -644,7 +854,9 @@ static void test_a_long_drain_is_waited_for_when_replicas_are_to_come(void **sta
 	expect(&s, ORDER_BUILD);
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
 	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
 	expect(&s, ORDER_CUTOVER);
+	expect(&s, ORDER_DRAIN);
 	rollout_request(&s.rollout);
 	s.view.drain_long = true;
 	expect_patience(&s);
@@ -661,7 +873,9 @@ static void test_what_the_surge_left_out_is_started_and_waited_for(void **state)
 	assert_int_equal(expect(&s, ORDER_BUILD).count, 1);
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
 	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
 	expect(&s, ORDER_CUTOVER);
+	expect(&s, ORDER_DRAIN);
 	move_all(&s, GROUP_OLD, MASTER_DRAINING, MASTER_GONE);
 	expect(&s, ORDER_FILL);
 	assert_int_equal(s.view.masters[GROUP_ACTIVE][MASTER_STARTING], 2);
@@ -693,7 +907,9 @@ static void test_a_crash_of_an_active_one_does_not_stop_the_build(void **state)
 	expect_patience(&s);
 	move_all(&s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_READY);
 	expect(&s, ORDER_PROVE);
+	expect(&s, ORDER_PUBLISH);
 	expect(&s, ORDER_CUTOVER);
+	expect(&s, ORDER_DRAIN);
 }
 
 /* --- asked for more than once --- */
@@ -701,8 +917,9 @@ static void test_a_crash_of_an_active_one_does_not_stop_the_build(void **state)
 /* A roll that was asked for @times more while it is in @phase. */
 static struct scene asked_in(enum roll_phase phase, bool works, unsigned times)
 {
-	struct scene s = scene_of(3, 0);
+	struct scene s = scene_of(3, phase == ROLL_RETURN ? 3 : 0);
 
+	s.view.lingers = s.view.condemned = phase == ROLL_RETURN;
 	rollout_request(&s.rollout);
 	for (int turn = 0; turn < 100 && s.rollout.phase != phase; turn++) {
 		struct order order = rollout_next(&s.rollout, &s.view);
@@ -715,6 +932,7 @@ static struct scene asked_in(enum roll_phase phase, bool works, unsigned times)
 	}
 	if (s.rollout.phase != phase)
 		fail_msg("never in %s", roll_phase_name(phase));
+	s.view.lingers = s.view.condemned = false;
 	while (times-- > 0)
 		rollout_request(&s.rollout);
 	return s;
@@ -729,7 +947,9 @@ static void test_a_request_during_a_roll_is_run_once_afterwards(void **state)
 			bool works = phase != ROLL_ABANDON;
 			struct scene s = asked_in(phase, works, times);
 
-			assert_int_equal(run(&s), works ? ROLL_DONE : ROLL_FAILED);
+			assert_int_equal(run(&s), phase == ROLL_RETURN ? ROLL_TAKEN_BACK
+			                          : works              ? ROLL_DONE
+			                                               : ROLL_FAILED);
 			assert_int_equal(run(&s), ROLL_DONE);
 			assert_int_equal(s.orders[ORDER_PREFLIGHT], 2);
 			expect_patience(&s);
@@ -781,9 +1001,10 @@ static void test_cancelled_it_gives_no_further_order(void **state)
 
 static void test_words(void **state)
 {
-	static const char *const phases[] = { "idle",  "preflight", "lane", "room",   "build",
-		                              "prove", "drain",     "fill", "abandon" };
-	static const char *const outcomes[] = { "none", "done", "refused", "failed" };
+	static const char *const phases[] = { "idle",   "preflight", "lane",    "room",
+		                              "build",  "prove",     "publish", "watch",
+		                              "return", "drain",     "fill",    "abandon" };
+	static const char *const outcomes[] = { "none", "done", "refused", "failed", "taken-back" };
 
 	(void)state;
 	for (enum roll_phase phase = 0; phase < ROLL_PHASE_COUNT; phase++)
@@ -826,6 +1047,19 @@ int main(void)
 		cmocka_unit_test(test_candidates_get_no_visitor_before_they_are_proven),
 		cmocka_unit_test(test_candidates_that_are_disproved_are_abandoned),
 		cmocka_unit_test(test_a_candidate_that_dies_meanwhile_ends_the_proof),
+		cmocka_unit_test(test_candidates_get_no_visitor_before_their_files_are_there),
+		cmocka_unit_test(test_candidates_whose_files_cannot_be_published_are_abandoned),
+		cmocka_unit_test(
+			test_a_candidate_that_dies_while_they_are_published_gets_no_visitor),
+		cmocka_unit_test(test_a_release_that_stays_well_ends_the_watch_with_its_time),
+		cmocka_unit_test(test_a_release_that_is_condemned_is_taken_back),
+		cmocka_unit_test(test_a_release_whose_master_dies_is_taken_back),
+		cmocka_unit_test(test_one_ready_master_is_a_way_back),
+		cmocka_unit_test(test_there_is_no_way_back_to_nobody),
+		cmocka_unit_test(test_who_has_no_way_back_goes_on_when_the_time_is_over),
+		cmocka_unit_test(test_a_way_back_that_fails_is_not_tried_again),
+		cmocka_unit_test(test_whoever_asks_for_the_next_roll_ends_the_watch),
+		cmocka_unit_test(test_a_crash_without_a_watch_is_no_way_back),
 		cmocka_unit_test(test_a_cutover_that_fails_abandons_the_candidates),
 		cmocka_unit_test(test_a_build_that_cannot_begin_fails),
 		cmocka_unit_test(test_the_drain_lasts_until_the_last_old_master_is_gone),
