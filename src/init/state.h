@@ -71,10 +71,12 @@ struct master {
 	struct helper ping;
 	unsigned serial; /* of its private sockets */
 	unsigned starts;
-	unsigned crashes; /* in a row */
+	unsigned crashes;  /* in a row */
+	unsigned failures; /* all that it came back from */
 	uint64_t spawned_ms;
 	uint64_t ready_ms; /* 0: not yet */
 	char why[256];     /* why it failed last */
+	char failure[256]; /* the same, kept when it is started again */
 };
 
 /* A listening socket of an abandoned lane. */
@@ -213,4 +215,6 @@ struct supervisor {
 	bool done;
 	int exit_status;
 	uint64_t reaped;
+	uint64_t oom_kills;    /* in our container, as of the last look */
+	uint64_t oom_until_ms; /* what dies until then may be one of them */
 };
