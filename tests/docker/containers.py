@@ -114,6 +114,16 @@ class Container:
                          user="1000:1000")
         assert done.returncode == 0, done.stdout
 
+    def wait_log(self, pattern, seconds=60):
+        """Waits for a line that matches; returns the match."""
+        return wait_until("%s logs %r" % (self.name, pattern), seconds, lambda: re.search(pattern, self.logs()))
+
+    def assert_ended_well(self):
+        """It stopped as asked, and no process of it had to be killed for that, no request cut."""
+        assert self.inspect(".State.ExitCode") == 0 and not self.inspect(".State.OOMKilled"), self.logs()
+        killed = re.findall(r".*(?:signal \d|SIGKILL|SIGTERM|[1-9]\d* requests? cut).*", self.logs())
+        assert not killed, killed
+
     # Its network.
 
     def enter(self):

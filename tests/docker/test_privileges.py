@@ -3,7 +3,6 @@
 No request is lost in any of them, PHP has no power, and the isolation is what README's table promises.
 """
 
-import re
 from collections import namedtuple
 
 import pytest
@@ -77,9 +76,7 @@ def test_it_starts_rolls_under_load_and_stops_with_no_request_lost(php, web, cel
         assert_promise(task, cell)
         seen = load.stop()
     assert seen.failed == 0 and seen.requests > 300, seen
-    assert task.stop() == 0, task.logs()
-    assert not task.inspect(".State.OOMKilled")
+    task.stop()
+    task.assert_ended_well()
     assert cell.says in task.logs(), task.logs()
-    killed = re.findall(r".*(?:signal \d|SIGKILL|SIGTERM|[1-9]\d* requests? cut).*", task.logs())
-    assert not killed, killed
     print("%d requests, %d failed" % (seen.requests, seen.failed))
