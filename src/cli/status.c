@@ -53,6 +53,8 @@ static void print_app(const struct wire_app *a)
 		       a->busy == 1 ? "" : "s", a->busy_pid, a->busy_state);
 	if (a->outcome_text[0] != '\0')
 		printf("  last roll: %s\n", a->outcome_text);
+	if (a->publish_text[0] != '\0')
+		printf("  static files: not published: %s\n", a->publish_text);
 	printf("  %-8s %-9s %-12s %-4s %-8s %-16s %s\n", "REPLICA", "GROUP", "STATE", "LANE", "PID",
 	       "RELEASE", "AGE");
 }
@@ -65,6 +67,9 @@ static void print_replica(const struct wire_replica *r)
 	printf("  %-8s %-9s %-12s %-4c %-8u %-16s %s\n", number, group_names[r->group],
 	       master_state_name(r->state), (char)('A' + r->lane), r->pid, r->release,
 	       talk_time(r->age_ms, time));
+	if (r->failures > 0)
+		printf("           failed %u time%s; the last one %s\n", r->failures,
+		       r->failures == 1 ? "" : "s", r->failure);
 }
 
 static const struct findings *findings_of(const struct wire_sessions *s)
@@ -166,6 +171,7 @@ static void add_app(json_t *root, const struct wire_app *a)
 	json_object_set_new(app, "rolls", json_integer(a->rolls));
 	json_object_set_new(app, "last_roll", text_json(roll_outcome_name(a->outcome)));
 	json_object_set_new(app, "last_roll_why", text_json(a->outcome_text));
+	json_object_set_new(app, "publish_why", text_json(a->publish_text));
 	json_object_set_new(app, "draining_requests", json_integer(a->busy));
 	json_object_set_new(app, "masters", json_array());
 	json_array_append_new(json_object_get(root, "apps"), app);
@@ -183,6 +189,8 @@ static void add_replica(json_t *root, const struct wire_replica *r)
 	json_object_set_new(master, "pid", json_integer(r->pid));
 	json_object_set_new(master, "release", text_json(r->release));
 	json_object_set_new(master, "starts", json_integer(r->starts));
+	json_object_set_new(master, "failures", json_integer(r->failures));
+	json_object_set_new(master, "last_failure", text_json(r->failure));
 	json_object_set_new(master, "age_ms", json_integer((json_int_t)r->age_ms));
 	json_array_append_new(json_object_get(last_app(root), "masters"), master);
 }

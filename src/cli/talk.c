@@ -4,18 +4,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/load.h"
 #include "config/run_dirs.h"
 #include "util/cleanup.h"
 
+/* Somebody has left a socket there that we may not use. */
+static int not_welcome(const char *run_dir)
+{
+	struct stat st;
+
+	fprintf(stderr, "twinit: the twinit in %s answers only root", run_dir);
+	if (stat(run_dir, &st) == 0 && st.st_uid != 0)
+		fprintf(stderr, " and user %u", (unsigned)st.st_uid);
+	fprintf(stderr, ", not user %u\n", (unsigned)geteuid());
+	return -1;
+}
+
 static int no_twinit(const char *where, int error)
 {
 	const char *cause = error == -ENOENT || error == -ECONNREFUSED ? "nobody is there"
-	                    : error == -EACCES ? "only root and the user it runs as may ask"
-	                    : error == -EPIPE  ? "it refused us"
-	                                       : strerror(-error);
+	                    : error == -EPIPE                          ? "it refused us"
+	                                                               : strerror(-error);
 
 	fprintf(stderr,
 	        "twinit: no running twinit at %s (%s); set TWINIT_RUN_DIR to its run_dir if it is "
@@ -33,6 +45,8 @@ static int open_usual(const struct wire_request *request)
 
 		if (fd >= 0)
 			return fd;
+		if (fd == -EACCES)
+			return not_welcome(run_dirs[i]);
 		if (fd != -ENOENT)
 			error = fd;
 	}
@@ -61,6 +75,8 @@ int talk_open(const struct wire_request *request)
 	if (!run_dir || run_dir[0] == '\0')
 		return open_usual(request);
 	fd = connection_open(run_dir, request);
+	if (fd == -EACCES)
+		return not_welcome(run_dir);
 	return fd < 0 ? no_twinit(run_dir, fd) : fd;
 }
 

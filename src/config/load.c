@@ -142,6 +142,18 @@ static void warn_unknown(const char *name, void (*warn)(const char *sentence))
 	warn(sentence);
 }
 
+static void warn_template(const char *name, const char *value, void (*warn)(const char *sentence))
+{
+	char sentence[CONFIG_ERROR_SIZE];
+	struct text text = TEXT(sentence);
+
+	if (!warn)
+		return;
+	text_add(&text, "ignoring %s, a template that nobody filled in: ", name);
+	text_add_quoted(&text, value);
+	warn(sentence);
+}
+
 /* Take NAME=VALUE apart.  False when it is none of ours, so that a name's size does not matter. */
 static bool split(const char *variable, char *name, size_t size, const char **value)
 {
@@ -168,6 +180,8 @@ static int load_environment(char *const environment[], struct config *config, st
 		int r = config_set_from_env(config, name, value, why, sizeof(why));
 		if (r == -ENOENT) {
 			warn_unknown(name, warn);
+		} else if (r == CONFIG_TEMPLATE) {
+			warn_template(name, value, warn);
 		} else if (r < 0) {
 			text_add(sentence, "%s", why);
 			return r;

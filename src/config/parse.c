@@ -212,9 +212,11 @@ int config_set_from_env(struct config *config, const char *name, const char *val
 
 	if (!option)
 		return -ENOENT;
-	/* "{{.Task.Slot}}" is left over where nobody filled a template in (compose, not swarm) */
-	if (*value == '\0' || strstr(value, "{{"))
+	if (*value == '\0')
 		return 0;
+	/* "{{.Task.Slot}}" is left over where nobody filled a template in (compose, not swarm) */
+	if (strstr(value, "{{"))
+		return CONFIG_TEMPLATE;
 
 	void *base = base_of(config, option->kind);
 	if (!base) {

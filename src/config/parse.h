@@ -25,13 +25,17 @@ struct app_config *config_app(struct config *config, const char *name);
 MUST_CHECK int config_set(struct config *config, const char *section, const char *key,
                           const char *value, char *why, size_t why_size);
 
+/* Of config_set_from_env(): the value is a template that nobody filled in ("{{.Task.Slot}}"). */
+enum { CONFIG_TEMPLATE = 1 };
+
 /*
  * Set what the environment variable @name (e.g. TWINIT_SESSIONS_WAIT) says.  TWINIT_APP_<KEY> is
  * for the only app, "www" when there is none yet; with more than one it is an error.  A value that
- * is empty, or a template that nobody filled in ("{{.Task.Slot}}"), counts as not set.
+ * is empty, or a template, counts as not set.
  *
- * Returns 0; -ENOENT when the name does not begin with TWINIT_ or is no key of ours (which is not
- * an error: Kubernetes injects such names); -EINVAL and one sentence in @why for a bad value.
+ * Returns 0; CONFIG_TEMPLATE; -ENOENT when the name does not begin with TWINIT_ or is no key of
+ * ours (which is not an error: Kubernetes injects such names); -EINVAL and one sentence in @why for
+ * a bad value.
  */
 MUST_CHECK int config_set_from_env(struct config *config, const char *name, const char *value,
                                    char *why, size_t why_size);

@@ -48,6 +48,7 @@ static void end_app(struct wire_app *a)
 	end(a->isolation, sizeof(a->isolation));
 	end(a->address, sizeof(a->address));
 	end(a->outcome_text, sizeof(a->outcome_text));
+	end(a->publish_text, sizeof(a->publish_text));
 	end(a->busy_state, sizeof(a->busy_state));
 }
 
@@ -83,6 +84,7 @@ static void end_texts(struct wire_reply *reply)
 	case WIRE_REPLICA:
 		end(reply->replica.app, sizeof(reply->replica.app));
 		end(reply->replica.release, sizeof(reply->replica.release));
+		end(reply->replica.failure, sizeof(reply->replica.failure));
 		break;
 	case WIRE_SESSIONS:
 		end_sessions(&reply->sessions);

@@ -76,6 +76,7 @@ struct wire_app {
 	char address[256]; /* the first one */
 	uint32_t addresses;
 	char outcome_text[512]; /* why the last roll was refused or failed */
+	char publish_text[128]; /* why static files are not published */
 	char busy_state[32];
 };
 
@@ -88,8 +89,10 @@ struct wire_replica {
 	uint32_t lane;
 	uint32_t pid;
 	uint32_t starts;
-	uint64_t age_ms; /* since its process was made */
+	uint32_t failures; /* starts and lives that ended by themselves */
+	uint64_t age_ms;   /* since its process was made */
 	char release[64];
+	char failure[256]; /* how the last of them ended */
 };
 
 struct wire_sessions {

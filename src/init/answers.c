@@ -47,6 +47,15 @@ static void doubt(struct wire_container *c, const struct app *app, bool fatal, c
 	}
 }
 
+static void doubt_publisher(struct wire_container *c, const struct app *app)
+{
+	char why[256];
+	struct text text = TEXT(why);
+
+	text_add(&text, "static files are not published: %s", app->publish_why);
+	doubt(c, app, false, why);
+}
+
 static void judge_app(struct wire_container *c, const struct app *app)
 {
 	enum fail_health fail = app->supervisor->config->sessions.fail_health;
@@ -57,7 +66,7 @@ static void judge_app(struct wire_container *c, const struct app *app)
 	else if (ready < app->config.replicas && app->rollout.phase == ROLL_IDLE)
 		doubt(c, app, false, "not all replicas serve");
 	if (app->publish_why[0] != '\0')
-		doubt(c, app, false, "static files are not published, see the log");
+		doubt_publisher(c, app);
 	if (!sessions_well(app))
 		doubt(c, app, fail == FAIL_HEALTH_ALWAYS, app->store.reason);
 }
@@ -142,6 +151,7 @@ static void send_app(const struct app *app, struct client *client)
 	text_copy_cut(reply.app.isolation, sizeof(reply.app.isolation), pin_name(app->pin));
 	if (app->last_outcome != ROLL_DONE)
 		text_copy_cut(reply.app.outcome_text, sizeof(reply.app.outcome_text), app->why);
+	text_copy_cut(reply.app.publish_text, sizeof(reply.app.publish_text), app->publish_why);
 	fill_release(&reply.app, app);
 	fill_drain(&reply.app, app);
 	server_send(client, &reply);
@@ -159,6 +169,7 @@ static void send_replica(const struct master *master, struct client *client)
 			.lane = master->lane,
 			.pid = (uint32_t)master->child.pid,
 			.starts = master->starts,
+			.failures = master->failures,
 			.age_ms = clock_ms() - master->spawned_ms,
 		},
 	};
@@ -166,6 +177,7 @@ static void send_replica(const struct master *master, struct client *client)
 	memcpy(reply.replica.app, master->app->config.name, sizeof(reply.replica.app));
 	text_copy_cut(reply.replica.release, sizeof(reply.replica.release),
 	              master->generation->release.name);
+	text_copy_cut(reply.replica.failure, sizeof(reply.replica.failure), master->failure);
 	server_send(client, &reply);
 }
 

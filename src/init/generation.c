@@ -28,7 +28,7 @@ static void refuse_errno(struct app *app, const char *what, int error)
 	char why[WHY_SIZE];
 	struct text text = TEXT(why);
 
-	text_add(&text, "%s: %s", what, strerror(-error));
+	text_add(&text, "%s: %s", what, child_trouble(error));
 	refuse(app, why);
 }
 

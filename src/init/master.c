@@ -192,7 +192,7 @@ static int spawn(struct master *master)
 	if (r < 0) {
 		struct text why = TEXT(master->why);
 
-		text_add(&why, "cannot make its process: %s", strerror(-r));
+		text_add(&why, "cannot make its process: %s", child_trouble(r));
 		return r;
 	}
 	master->starts++;
@@ -284,6 +284,8 @@ static void delay(struct master *master)
 	struct text text = TEXT(news.text);
 
 	master->crashes = backoff_count(master->crashes, lived_ms);
+	master->failures++;
+	text_copy_cut(master->failure, sizeof(master->failure), master->why);
 	news.replica = master->number;
 	news.ms = backoff_ms(master->crashes);
 	text_add(&text, "%s%s", master->rescue ? "its rescue master: " : "", master->why);

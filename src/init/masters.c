@@ -6,7 +6,11 @@
 #include "init/master.h"
 #include "init/sessions.h"
 #include "init/stray.h"
+#include "util/cgroup.h"
+#include "util/clock.h"
 #include "util/log.h"
+
+enum { OOM_MS = 1000 };
 
 void masters_init(struct app *app)
 {
@@ -37,6 +41,8 @@ void master_start(struct app *app, struct generation *generation, enum group gro
 	master->number = number;
 	master->rescue = rescue;
 	master->crashes = 0;
+	master->failures = 0;
+	master->failure[0] = '\0';
 	master->starts = 0;
 	master_deliver(master, EVENT_START);
 }
@@ -69,7 +75,7 @@ bool master_is(struct supervisor *supervisor, pid_t pid)
 
 /* --- the end of a master --- */
 
-/* FPM's own words for its exit status (fpm.h). */
+/* FPM's own words for its exit status (fpm.h); 254 is a fatal error of PHP before any script. */
 static const char *exit_meaning(int status)
 {
 	switch (status) {
@@ -79,9 +85,34 @@ static const char *exit_meaning(int status)
 		return " (software error)";
 	case 78:
 		return " (configuration error)";
+	case 254:
+		return " (PHP could not start, its own line says why)";
 	default:
 		return "";
 	}
+}
+
+/* Several may die of one shortage, and the counter tells of all of them at the first. */
+static bool is_out_of_memory(struct supervisor *s)
+{
+	uint64_t before = s->oom_kills, now_ms = clock_ms();
+
+	s->oom_kills = cgroup_oom_kills(CGROUP_ROOT);
+	if (s->oom_kills > before)
+		s->oom_until_ms = now_ms + OOM_MS;
+	return now_ms < s->oom_until_ms;
+}
+
+static void explain_signal(struct supervisor *s, int number, struct text *why)
+{
+	uint64_t limit = cgroup_memory_limit(CGROUP_ROOT);
+
+	text_add(why, "was killed by signal %d (%s)", number, strsignal(number));
+	if (number != SIGKILL || !is_out_of_memory(s))
+		return;
+	text_add(why, ", for want of memory");
+	if (limit != UINT64_MAX)
+		text_add(why, ": the container may have %u MiB", (unsigned)(limit >> 20));
 }
 
 static void explain(struct master *master, const siginfo_t *info)
@@ -98,8 +129,7 @@ static void explain(struct master *master, const siginfo_t *info)
 		text_add(&why, "exited with status %d%s", info->si_status,
 		         exit_meaning(info->si_status));
 	else
-		text_add(&why, "was killed by signal %d (%s)", info->si_status,
-		         strsignal(info->si_status));
+		explain_signal(master->app->supervisor, info->si_status, &why);
 }
 
 /* It had all its workers leave first, which one that is killed on its way out did not. */

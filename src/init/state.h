@@ -73,10 +73,12 @@ struct master {
 	struct helper trial;
 	unsigned serial; /* of its private sockets */
 	unsigned starts;
-	unsigned crashes; /* in a row */
+	unsigned crashes;  /* in a row */
+	unsigned failures; /* all that it came back from */
 	uint64_t spawned_ms;
 	uint64_t ready_ms;   /* 0: not yet */
 	char why[256];       /* why it failed last */
+	char failure[256];   /* the same, kept when it is started again */
 	char trial_said[64]; /* ", health 200, warm 6 of 6" */
 };
 
@@ -229,4 +231,6 @@ struct supervisor {
 	bool done;
 	int exit_status;
 	uint64_t reaped;
+	uint64_t oom_kills;    /* in our container, as of the last look */
+	uint64_t oom_until_ms; /* what dies until then may be one of them */
 };

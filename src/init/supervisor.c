@@ -26,6 +26,7 @@
 #include "init/watch.h"
 #include "loop/reap.h"
 #include "loop/signals.h"
+#include "util/cgroup.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fs.h"
@@ -358,6 +359,7 @@ int supervisor_run(const char *config_file, const struct config *config)
 
 	s.run.fd = s.run.private_fd = s.run.pin_fd = FD_NONE;
 	s.started_ms = clock_ms();
+	s.oom_kills = cgroup_oom_kills(CGROUP_ROOT);
 	s.config = config;
 	s.config_file = config_file;
 	relay_init(&s.relay);

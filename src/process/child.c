@@ -1,6 +1,8 @@
 #include "process/child.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -27,6 +29,16 @@ const char *spawn_stage_name(enum spawn_stage stage)
 
 	assert(stage < SPAWN_STAGE_COUNT);
 	return names[stage];
+}
+
+const char *child_trouble(int error)
+{
+	if (error == -EAGAIN)
+		return "no more processes may be made; raise the container's pids limit, or ulimit "
+		       "-u";
+	if (error == -ENOMEM)
+		return "there was not enough memory; raise the container's memory limit";
+	return strerror(-error);
 }
 
 int spawn_report(int *report_fd, enum spawn_stage *stage)

@@ -42,6 +42,9 @@ struct spawn_failure {
 /* What the stage does, to complete "cannot ...".  Never NULL. */
 const char *spawn_stage_name(enum spawn_stage stage);
 
+/* What it means when a process could not be made, or not live, because of -errno @error. */
+const char *child_trouble(int error);
+
 /*
  * Read the report of a child that was reaped from @report_fd, and close it.
  *

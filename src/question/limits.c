@@ -6,79 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/cgroup.h"
 #include "util/fs.h"
 #include "util/text.h"
 
-enum { TEXT_SIZE = 8192, GROUPS = 16 };
-
-static bool read_at(const char *directory, const char *name, char *to, size_t size)
-{
-	char path[512];
-	struct text text = TEXT(path);
-
-	text_add(&text, "%s/%s", directory, name);
-	return !text.cut && read_file(path, to, size) >= 0;
-}
-
-/* "max", or what version 1 says instead: a number near 2^63, is no limit. */
-static uint64_t read_limit(const char *cgroup, const char *name)
-{
-	char text[64];
-
-	if (!read_at(cgroup, name, text, sizeof(text)) || text[0] < '0' || text[0] > '9')
-		return UINT64_MAX;
-	uint64_t value = strtoull(text, NULL, 10);
-	return value > UINT64_MAX / 4 ? UINT64_MAX : value;
-}
-
-static uint64_t read_stat(const char *cgroup, const char *file, const char *key)
-{
-	char text[TEXT_SIZE], line[64];
-	struct text prefix = TEXT(line);
-
-	if (!read_at(cgroup, file, text + 1, sizeof(text) - 1))
-		return 0;
-	text[0] = '\n';
-	text_add(&prefix, "\n%s ", key);
-	const char *at = strstr(text, line);
-	return at ? strtoull(at + prefix.length, NULL, 10) : 0;
-}
-
-static uint64_t left_of(uint64_t limit, uint64_t used, uint64_t reclaimable)
-{
-	uint64_t really = used > reclaimable ? used - reclaimable : 0;
-
-	if (limit == UINT64_MAX)
-		return UINT64_MAX;
-	return limit > really ? limit - really : 0;
-}
-
-/* Page cache counts as used, but goes when it must. */
-static uint64_t memory_left(const char *cgroup)
-{
-	uint64_t limit = read_limit(cgroup, "memory.max");
-
-	if (limit != UINT64_MAX)
-		return left_of(limit, read_limit(cgroup, "memory.current"),
-		               read_stat(cgroup, "memory.stat", "inactive_file") +
-		                       read_stat(cgroup, "memory.stat", "active_file"));
-	return left_of(read_limit(cgroup, "memory/memory.limit_in_bytes"),
-	               read_limit(cgroup, "memory/memory.usage_in_bytes"),
-	               read_stat(cgroup, "memory/memory.stat", "total_inactive_file") +
-	                       read_stat(cgroup, "memory/memory.stat", "total_active_file"));
-}
-
-static uint64_t pids_left(const char *cgroup)
-{
-	uint64_t limit = read_limit(cgroup, "pids.max");
-
-	if (limit != UINT64_MAX)
-		return left_of(limit, read_limit(cgroup, "pids.current"), 0);
-	return left_of(read_limit(cgroup, "pids/pids.max"), read_limit(cgroup, "pids/pids.current"),
-	               0);
-}
-
-/* --- what replicas use --- */
+enum { GROUPS = 16 };
 
 struct usage {
 	uint64_t private_bytes; /* of all its processes */
@@ -147,8 +79,8 @@ struct room limits_look(const char *cgroup, const pid_t masters[], size_t count)
 	struct usage usages[GROUPS] = { 0 };
 	struct room room = room_unlimited();
 
-	room.memory_left = memory_left(cgroup);
-	room.pids_left = pids_left(cgroup);
+	room.memory_left = cgroup_memory_left(cgroup);
+	room.pids_left = cgroup_pids_left(cgroup);
 	if (room.memory_left == UINT64_MAX && room.pids_left == UINT64_MAX)
 		return room;
 	if (count > GROUPS)

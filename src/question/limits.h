@@ -7,10 +7,5 @@
 
 #include "rollout/room.h"
 
-#define LIMITS_CGROUP "/sys/fs/cgroup"
-
-/*
- * What the cgroup mounted at @cgroup (version 1 or 2) leaves, and what the largest of the process
- * groups @masters uses.  What cannot be read counts as no limit.
- */
+/* What the cgroup at @cgroup leaves, and what the largest of the process groups @masters uses. */
 struct room limits_look(const char *cgroup, const pid_t masters[], size_t count);

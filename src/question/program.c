@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/cgroup.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -116,6 +117,7 @@ static int read_all(int fd, char **output)
 int program_run(const char *const argv[], int config_fd, char **output)
 {
 	_cleanup_close_ int fd = memfd_create("output", MFD_CLOEXEC);
+	uint64_t kills = cgroup_oom_kills(CGROUP_ROOT);
 	int status;
 
 	if (fd < 0)
@@ -125,6 +127,8 @@ int program_run(const char *const argv[], int config_fd, char **output)
 		execute(argv, config_fd, fd);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return -errno;
+	if (WIFSIGNALED(status) && cgroup_oom_kills(CGROUP_ROOT) > kills)
+		return -ENOMEM;
 	int r = read_all(fd, output);
 	if (r < 0)
 		return r;

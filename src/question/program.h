@@ -17,6 +17,7 @@ MUST_CHECK int program_find_fpm(const char *name, char *path, size_t size);
  * Run @argv[0], a path, with @config_fd (or -1) as descriptor 3, and wait for it.
  *
  * Returns its exit status (128 + n for a signal) and in *@output, to be freed, everything it wrote
- * to stdout and stderr, NUL-terminated; or -errno.
+ * to stdout and stderr, NUL-terminated; or -errno, -ENOMEM when the container's limit had it
+ * killed.
  */
 MUST_CHECK int program_run(const char *const argv[], int config_fd, char **output);

@@ -1,7 +1,8 @@
 /*
  * reading.h - the FPM configuration while the settings helper reads it.  Shared by its parts:
- * settings.c runs FPM, accounts.c turns names into numbers, privileges.c decides as whom and with
- * what masters run, replica_config.c writes what replicas are started with.
+ * settings.c runs FPM, fpm_info.c asks it for PHP's settings, accounts.c turns names into numbers,
+ * privileges.c decides as whom and with what masters run, replica_config.c writes what replicas are
+ * started with.
  */
 #pragma once
 
@@ -23,6 +24,12 @@ struct reading {
 
 /* Steps: each returns 0, or -errno and has said why. */
 
+/* php-fpm -i into r->info. */
+MUST_CHECK int fpm_info_read(struct reading *r);
+
+/* Where OPcache's lock file cannot be: does FPM start all the same? */
+MUST_CHECK int fpm_info_try_opcache(struct reading *r);
+
 /* The user and groups of @pool, who is never root. */
 MUST_CHECK int accounts_read_user(struct reading *r, const struct fpm_pool *pool,
                                   struct identity *identity);
@@ -41,3 +48,6 @@ MUST_CHECK int privileges_write_filter(struct reading *r);
 
 /* The prepended files of path isolation, and an overlay for each replica into query->overlays. */
 MUST_CHECK int replica_config_write(struct reading *r);
+
+/* The (local) value of @key in @info, which php-fpm -i printed.  False when it is not there. */
+bool fpm_info_value(const char *info, const char *key, char *to, size_t size);

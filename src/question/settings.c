@@ -17,6 +17,7 @@
 #include "question/limits.h"
 #include "question/program.h"
 #include "question/reading.h"
+#include "util/cgroup.h"
 #include "util/cleanup.h"
 #include "util/random.h"
 
@@ -64,7 +65,7 @@ static int read_config(struct reading *r)
 
 static int look_at_limits(struct reading *r)
 {
-	r->answer->room = limits_look(LIMITS_CGROUP, r->query->masters, r->query->master_count);
+	r->answer->room = limits_look(CGROUP_ROOT, r->query->masters, r->query->master_count);
 	return 0;
 }
 
@@ -103,59 +104,6 @@ static int find_program(struct reading *r)
 	return -ENOENT;
 }
 
-/* What FPM says is wrong: the first line with an error, or else the last one. */
-static void add_telling_line(struct text *why, char *output)
-{
-	char *end = output + strlen(output);
-	char *line = strstr(output, "ERROR: ");
-
-	while (end > output && strchr(" \t\r\n", end[-1]))
-		*--end = '\0';
-	if (!line) {
-		line = strrchr(output, '\n');
-		line = line ? line + 1 : output;
-	}
-	line[strcspn(line, "\r\n")] = '\0';
-	text_add_quoted(why, line);
-}
-
-/* php.ini's values, as this SAPI sees them.  Without OPcache, which would want a lock file. */
-static int read_info(struct reading *r)
-{
-	const char *const argv[] = { r->answer->php_fpm, "-d", "opcache.enable=0", "-i", NULL };
-	int status = program_run(argv, -1, &r->info);
-
-	if (status == 0 && strstr(r->info, "phpinfo()"))
-		return 0;
-	text_add_quoted(&r->why, r->answer->php_fpm);
-	if (status < 0) {
-		text_add(&r->why, " -i cannot be run: %s", strerror(-status));
-		return status;
-	}
-	text_add(&r->why, " -i, which prints PHP-FPM's settings, ended with status %d", status);
-	if (status == 0) {
-		text_add(&r->why, " and printed none; is it a PHP-FPM binary?");
-	} else {
-		text_add(&r->why, ": ");
-		add_telling_line(&r->why, r->info);
-	}
-	return -EINVAL;
-}
-
-/* "Configuration File (php.ini) Path => /etc/php/8.2/fpm" */
-static bool ini_directory(const char *info, char *to, size_t size)
-{
-	static const char key[] = "\nConfiguration File (php.ini) Path => ";
-	const char *at = strstr(info, key);
-	struct text text = text_init(to, size);
-
-	if (!at)
-		return false;
-	at += strlen(key);
-	text_add(&text, "%.*s", (int)strcspn(at, "\n"), at);
-	return to[0] == '/';
-}
-
 static bool config_in(struct reading *r, const char *directory)
 {
 	struct text text = TEXT(r->config);
@@ -181,7 +129,9 @@ static int find_config(struct reading *r)
 		text_add(&r->why, ": %s", strerror(errno));
 		return -ENOENT;
 	}
-	if (ini_directory(r->info, directory, sizeof(directory))) {
+	if (fpm_info_value(r->info, "Configuration File (php.ini) Path", directory,
+	                   sizeof(directory)) &&
+	    directory[0] == '/') {
 		if (config_in(r, directory))
 			return 0;
 		char *slash = strrchr(directory, '/');
@@ -210,7 +160,7 @@ static int read_dump(struct reading *r)
 	if (result >= 0)
 		result = fpm_dump_parse(output, &r->dump);
 	if (result < 0)
-		text_add(&r->why, "cannot run php-fpm -tt: %s", strerror(-result));
+		text_add(&r->why, "cannot run php-fpm -tt: %s", child_trouble(result));
 	return result;
 }
 
@@ -300,7 +250,8 @@ void settings_run(const void *query, int answer_fd)
 		load_secrets,
 		resolve_release,
 		find_program,
-		read_info,
+		fpm_info_read,
+		fpm_info_try_opcache,
 		find_config,
 		read_dump,
 		read_settings,

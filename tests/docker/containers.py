@@ -13,6 +13,7 @@ import threading
 from functools import partial
 
 import clients
+from processes import children, fpm_masters, title
 from waiting import wait_until
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -50,9 +51,9 @@ class Container:
         """Both streams so far."""
         return self.docker("logs", self.id)
 
-    def exec(self, *words, **options):
-        """`docker exec`: a CompletedProcess."""
-        return self.docker.run("exec", self.id, *words, **options)
+    def exec(self, *words, user=None, **options):
+        """`docker exec`, as the container's own user where no other is named: a CompletedProcess."""
+        return self.docker.run("exec", *(["--user", user] if user else []), self.id, *words, **options)
 
     def kill(self, name="HUP"):
         """`docker kill -s`."""
@@ -72,6 +73,16 @@ class Container:
         self.docker.run("rm", "--force", "--volumes", self.id)
 
     # twinit in there.
+
+    @property
+    def twinit(self):
+        """Its pid as the host sees it: PID 1, or the child of what `docker run --init` puts in front."""
+        pid = self.pid
+        return next((child for child in children(pid) if title(child).split()[:1] == ["twinit"]), pid)
+
+    def masters(self):
+        """Pids of the FPM masters as the host sees them."""
+        return fpm_masters(self.twinit)
 
     def status(self):
         """`twinit status --json`."""
@@ -97,10 +108,21 @@ class Container:
                           lambda app: app["rolls"] >= number and app["roll"] == "idle")
 
     def current(self, release):
-        """Moves the symlink as a deployer does: never is there none."""
+        """Moves the symlink as its owner, the deployer, does: never is there none."""
         link = "/srv/app/current"
-        done = self.exec("sh", "-c", 'ln -sfn "$1" "$2.new" && mv -T "$2.new" "$2"', "sh", "releases/%s" % release, link)
+        done = self.exec("sh", "-c", 'ln -sfn "$1" "$2.new" && mv -T "$2.new" "$2"', "sh", "releases/%s" % release, link,
+                         user="1000:1000")
         assert done.returncode == 0, done.stdout
+
+    def wait_log(self, pattern, seconds=60):
+        """Waits for a line that matches; returns the match."""
+        return wait_until("%s logs %r" % (self.name, pattern), seconds, lambda: re.search(pattern, self.logs()))
+
+    def assert_ended_well(self):
+        """It stopped as asked, and no process of it had to be killed for that, no request cut."""
+        assert self.inspect(".State.ExitCode") == 0 and not self.inspect(".State.OOMKilled"), self.logs()
+        killed = re.findall(r".*(?:signal \d|SIGKILL|SIGTERM|[1-9]\d* requests? cut).*", self.logs())
+        assert not killed, killed
 
     # Its network.
 
@@ -126,6 +148,16 @@ class Container:
     def post(self, path="/check.php", port=80, **options):
         """The text of one POST over HTTP, made inside."""
         return self.ask(partial(clients.post, port, path, **options))
+
+    def check(self, port=80):
+        """Which release answers a POST to check.php made inside; an answer that is not whole is raised."""
+        return self.ask(lambda: clients.release_of_check(clients.post(port, "/check.php")))
+
+    def wait_answer(self, port=80, seconds=60):
+        """Waits until check.php answers, whatever came of what was asked before."""
+        def look():
+            return clients.Later(self.inside(partial(clients.post, port, "/check.php"))).record()
+        wait_until("%s answers" % self.name, seconds, look, lambda record: record.failure is None)
 
     def load(self, connections=32, port=80, **options):
         """A Wrk on this container's own port."""

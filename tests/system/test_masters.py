@@ -38,6 +38,20 @@ def test_a_killed_master_comes_back_on_the_active_release(boot):
     assert c.release() == "2"
 
 
+def test_status_counts_the_crashes_of_a_replica_and_says_how_the_last_one_ended(boot):
+    c = boot()
+    mark = c.events.mark()
+    for count in (1, 2):
+        os.kill(c.newest("www/1"), signal.SIGKILL)
+        c.events.wait("www/1 1 ready", mark, count)
+        c.until("replica 1 is ready again", lambda: c.masters()["active", 1]["state"] == "ready")
+        assert c.masters()["active", 1]["failures"] == count
+        assert c.masters()["active", 1]["last_failure"] == "was killed by signal 9 (Killed)"
+    assert "failed 2 times; the last one was killed by signal 9 (Killed)" in c.tell("status")[1]
+    assert c.masters()["active", 2]["failures"] == 0
+    assert c.masters()["active", 2]["last_failure"] == ""
+
+
 def test_while_one_is_down_the_other_serves(boot):
     c = boot()
     c.behave("r1:die")

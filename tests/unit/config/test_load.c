@@ -269,6 +269,8 @@ static void test_the_environment_comes_last(void **state)
 	assert_int_equal(config.isolation, ISOLATION_PATH);
 	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
 	assert_string_equal(warnings,
+	                    "ignoring TWINIT_LOG_FORMAT, a template that nobody filled in: "
+	                    "'{{.Service.Labels}}'\n"
 	                    "ignoring the unknown environment variable 'TWINIT_PORT'\n"
 	                    "ignoring the unknown environment variable 'TWINIT_SESSION_WAIT'\n"
 	                    "ignoring the unknown environment variable 'TWINIT_X\\x0a'\n");

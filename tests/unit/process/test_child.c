@@ -82,10 +82,20 @@ static void test_each_stage_completes_a_sentence(void **state)
 	assert_string_equal(spawn_stage_name(STAGE_EXEC), "be executed");
 }
 
+static void test_a_shortage_says_what_to_raise(void **state)
+{
+	(void)state;
+
+	assert_non_null(strstr(child_trouble(-EAGAIN), "pids limit"));
+	assert_non_null(strstr(child_trouble(-ENOMEM), "memory limit"));
+	assert_string_equal(child_trouble(-ENOENT), strerror(ENOENT));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_report),
+		TEST(test_a_shortage_says_what_to_raise),
 		TEST(test_without_a_pipe_there_is_no_report),
 		TEST(test_a_pipe_that_is_still_open_is_not_waited_for),
 		TEST(test_each_stage_completes_a_sentence),
