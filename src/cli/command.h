@@ -13,7 +13,10 @@ struct command {
 
 extern const struct command run_command;
 extern const struct command status_command;
+extern const struct command deploy_command;
+extern const struct command rollback_command;
 extern const struct command restart_command;
+extern const struct command start_command;
 extern const struct command stop_command;
 extern const struct command health_command;
 extern const struct command sessions_command;

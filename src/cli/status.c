@@ -40,14 +40,28 @@ static void print_container(const struct wire_container *c)
 	       c->why[0] ? ": " : "", c->why);
 }
 
+static void print_roll(const struct wire_app *a)
+{
+	char time[32];
+
+	if (a->linger_ms > 0)
+		printf("  watching the new release; for %s twinit rollback goes back at once\n",
+		       talk_time(a->linger_ms, time));
+	else if (a->phase != ROLL_IDLE)
+		printf("  rolling now: %s\n", roll_phase_name(a->phase));
+}
+
 static void print_app(const struct wire_app *a)
 {
 	printf("\n%s: release %s, %u of %u replicas ready, listens on %s%s\n", a->name, a->release,
 	       a->ready, a->replicas, a->address, a->addresses > 1 ? " and more" : "");
 	printf("  isolation %s, gate %s, rolls %u%s%s\n", a->isolation, a->gated ? "on" : "OFF",
 	       a->rolls, a->rolls ? ", last " : "", a->rolls ? roll_outcome_name(a->outcome) : "");
-	if (a->phase != ROLL_IDLE)
-		printf("  rolling now: %s\n", roll_phase_name(a->phase));
+	print_roll(a);
+	for (unsigned i = 0; i < REPLICAS_MAX; i++)
+		if (a->stopped & 1u << i)
+			printf("  replica %u was stopped; twinit start %s %u starts it\n", i + 1,
+			       a->name, i + 1);
 	if (a->busy > 0)
 		printf("  drain waits for %u request%s; worker %d is '%s'\n", a->busy,
 		       a->busy == 1 ? "" : "s", a->busy_pid, a->busy_state);
@@ -134,6 +148,16 @@ static void on_text(const struct wire_reply *reply, void *context)
 
 /* --- for scripts --- */
 
+static json_t *stopped_json(uint32_t stopped)
+{
+	json_t *numbers = json_array();
+
+	for (int i = 0; i < REPLICAS_MAX; i++)
+		if (stopped & 1u << i)
+			json_array_append_new(numbers, json_integer(i + 1));
+	return numbers;
+}
+
 static json_t *last_app(json_t *root)
 {
 	json_t *apps = json_object_get(root, "apps");
@@ -171,6 +195,9 @@ static void add_app(json_t *root, const struct wire_app *a)
 	json_object_set_new(app, "rolls", json_integer(a->rolls));
 	json_object_set_new(app, "last_roll", text_json(roll_outcome_name(a->outcome)));
 	json_object_set_new(app, "last_roll_why", text_json(a->outcome_text));
+	json_object_set_new(app, "linger_ms", json_integer((json_int_t)a->linger_ms));
+	json_object_set_new(app, "previous_release", text_json(a->previous));
+	json_object_set_new(app, "stopped", stopped_json(a->stopped));
 	json_object_set_new(app, "publish_why", text_json(a->publish_text));
 	json_object_set_new(app, "draining_requests", json_integer(a->busy));
 	json_object_set_new(app, "masters", json_array());

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "cli/command.h"
+#include "cli/order.h"
 #include "cli/talk.h"
 #include "util/cleanup.h"
 
@@ -10,20 +10,38 @@ static void on_reply(const struct wire_reply *reply, void *context)
 	(void)context;
 }
 
-static int run(int argc, char *argv[])
+/* PID 1 ends the conversation when the stop has begun. */
+static int stop_container(const struct wire_request *request)
 {
-	if (argc > 1)
-		return command_usage(&stop_command, "unexpected argument", argv[1]);
-	_cleanup_close_ int fd = talk_open(&(struct wire_request){ .command = COMMAND_STOP });
+	_cleanup_close_ int fd = talk_open(request);
+
 	if (fd < 0)
 		return EXIT_FAILURE;
 	return talk_listen(fd, TALK_PATIENCE_MS, on_reply, NULL);
 }
 
+static int run(int argc, char *argv[])
+{
+	struct wire_request request = { .command = COMMAND_STOP };
+	int r = order_parse(&stop_command, argc, argv, true, false, &request);
+
+	if (r != 0)
+		return r;
+	if (request.force && !request.all && request.app[0] == '\0')
+		return command_usage(&stop_command, "--force needs all or an APP", "");
+	return request.all || request.app[0] != '\0' ? order_follow(&request)
+	                                             : stop_container(&request);
+}
+
 const struct command stop_command = {
 	.name = "stop",
-	.arguments = "",
-	.summary = "drain and stop the container, as TERM does",
-	.help = "Returns when the stop has begun.\n",
+	.arguments = "[[--force] all | APP [REPLICA]]",
+	.summary = "drain and stop the container, as TERM does; or stop replicas",
+	.help = "Without an argument the container stops; returns when that has begun.\n"
+		"\n"
+		"With one, replicas stop and stay away until twinit start or the next roll.  They\n"
+		"finish what they have, but share their queue with those that serve on, so that a\n"
+		"sleep() in a page ends early.  The last one that serves an app is stopped only\n"
+		"with --force; who connects then waits until one is started.\n",
 	.run = run,
 };

@@ -48,6 +48,7 @@ static void end_app(struct wire_app *a)
 	end(a->isolation, sizeof(a->isolation));
 	end(a->address, sizeof(a->address));
 	end(a->outcome_text, sizeof(a->outcome_text));
+	end(a->previous, sizeof(a->previous));
 	end(a->publish_text, sizeof(a->publish_text));
 	end(a->busy_state, sizeof(a->busy_state));
 }

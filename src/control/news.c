@@ -67,6 +67,22 @@ static void replica_crashed(const struct news *n, struct text *line)
 	add_time(line, n->ms);
 }
 
+static void pointed(const struct news *n, struct text *line)
+{
+	text_add(line, "%s", n->text);
+}
+
+static void replica_stopping(const struct news *n, struct text *line)
+{
+	text_add(line, "stopping replica %u ...", n->replica);
+}
+
+static void replica_stopped(const struct news *n, struct text *line)
+{
+	replica_stopping(n, line);
+	text_add(line, " stopped");
+}
+
 static void cutover(const struct news *n, struct text *line)
 {
 	text_add(line, "cutover to release %s", n->release);
@@ -184,6 +200,9 @@ static const struct {
 	[NEWS_COLD] = { "cold", LOG_WARNING, cold },
 	[NEWS_REPLICA_FAILED] = { "replica-failed", LOG_ERROR, replica_failed },
 	[NEWS_REPLICA_CRASHED] = { "replica-crashed", LOG_WARNING, replica_crashed },
+	[NEWS_POINTED] = { "pointed", LOG_INFO, pointed },
+	[NEWS_REPLICA_STOPPING] = { "replica-stopping", LOG_INFO, replica_stopping },
+	[NEWS_REPLICA_STOPPED] = { "replica-stopped", LOG_INFO, replica_stopped },
 	[NEWS_CUTOVER] = { "cutover", LOG_INFO, cutover },
 	[NEWS_WATCHING] = { "watching", LOG_INFO, watching },
 	[NEWS_BACK] = { "back", LOG_ERROR, back },

@@ -19,6 +19,9 @@ enum news_kind {
 	NEWS_COLD,             /* text: a page did not warm up */
 	NEWS_REPLICA_FAILED,   /* replica, text: why it is not there */
 	NEWS_REPLICA_CRASHED,  /* replica, text: how, ms: when it is started again */
+	NEWS_POINTED,          /* text: the release symlink and where it leads now */
+	NEWS_REPLICA_STOPPING, /* replica */
+	NEWS_REPLICA_STOPPED,  /* replica */
 	NEWS_CUTOVER,          /* release */
 	NEWS_WATCHING,         /* release, ms: how long there is a way back */
 	NEWS_BACK,             /* previous -> release, which serves again; text: why */

@@ -33,6 +33,7 @@ static bool acceptable(const struct wire_request *request, ssize_t size)
 {
 	return size == (ssize_t)sizeof(*request) && request->magic == WIRE_MAGIC &&
 	       request->size == sizeof(*request) && request->command < WIRE_COMMAND_COUNT &&
+	       memchr(request->directory, '\0', sizeof(request->directory)) &&
 	       memchr(request->app, '\0', sizeof(request->app));
 }
 

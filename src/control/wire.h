@@ -18,9 +18,12 @@ enum { WIRE_MAGIC = 0x7477696e /* "twin" */ };
 
 enum wire_command {
 	COMMAND_STATUS,   /* container, apps, replicas, sessions, end */
-	COMMAND_RESTART,  /* news as it happens, end */
-	COMMAND_STOP,     /* end, when it has begun */
+	COMMAND_RESTART,  /* rolls, or replaces one replica; news as it happens, end */
+	COMMAND_STOP,     /* the container, or replicas; end, when that has begun, or news, end */
 	COMMAND_SESSIONS, /* asks the stores now; sessions, end */
+	COMMAND_START,    /* replicas that were stopped; news, end */
+	COMMAND_DEPLOY,   /* points the release symlink at a directory and rolls; news, end */
+	COMMAND_ROLLBACK, /* back to the release before; news, end */
 	WIRE_COMMAND_COUNT,
 };
 
@@ -28,8 +31,12 @@ struct wire_request {
 	uint32_t magic;
 	uint32_t size; /* of this structure: another binary's differs */
 	uint32_t command;
-	bool force;          /* COMMAND_RESTART: drains get no time */
+	bool force;          /* a roll's drains get no time; the last replica may be stopped, too */
+	bool no_wait;        /* end when it has begun */
+	bool all;            /* COMMAND_STOP: the replicas of all apps, not the container */
+	uint32_t replica;    /* from 1; 0: all */
 	char app[NAME_SIZE]; /* empty: all */
+	char directory[CONFIG_PATH_SIZE]; /* COMMAND_DEPLOY */
 };
 
 enum wire_kind {
@@ -62,14 +69,17 @@ struct wire_container {
 struct wire_app {
 	char name[NAME_SIZE];
 	uint32_t replicas;
-	uint32_t ready; /* of the active replicas */
+	uint32_t ready;   /* of the active replicas */
+	uint32_t stopped; /* of them, by an operator: bit i for replica i + 1 */
 	uint32_t lane;
-	uint32_t phase;   /* enum roll_phase */
-	uint32_t outcome; /* enum roll_outcome of the last roll */
-	uint32_t rolls;   /* finished since the start */
-	uint32_t busy;    /* requests a drain waits for */
-	int32_t busy_pid; /* one of them; 0: none */
-	bool gated;       /* P2 and P3 hold: connections are steered */
+	uint32_t phase;      /* enum roll_phase */
+	uint32_t outcome;    /* enum roll_outcome of the last roll */
+	uint32_t rolls;      /* finished since the start */
+	uint32_t busy;       /* requests a drain waits for */
+	int32_t busy_pid;    /* one of them; 0: none */
+	bool gated;          /* P2 and P3 hold: connections are steered */
+	uint64_t linger_ms;  /* how long there still is a way back; 0: there is none */
+	char previous[1024]; /* path of the release before; empty: not known */
 	char release[64];
 	char release_path[1024];
 	char isolation[64];

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include "init/chain.h"
+#include "init/deploy.h"
+#include "init/replicas.h"
 #include "init/roll.h"
 #include "init/sessions.h"
 #include "init/shutdown.h"
+#include "init/watch.h"
 #include "util/clock.h"
 
 static bool named(const struct client *client, const struct app *app)
@@ -62,9 +65,13 @@ static void judge_app(struct wire_container *c, const struct app *app)
 	unsigned ready = ready_count(app);
 
 	if (ready == 0)
-		doubt(c, app, true, "no replica serves");
+		doubt(c, app, true,
+		      app->stopped ? "its replicas were stopped, see twinit start"
+		                   : "no replica serves");
 	else if (ready < app->config.replicas && app->rollout.phase == ROLL_IDLE)
-		doubt(c, app, false, "not all replicas serve");
+		doubt(c, app, false,
+		      app->stopped ? "a replica was stopped, see twinit start"
+		                   : "not all replicas serve");
 	if (app->publish_why[0] != '\0')
 		doubt_publisher(c, app);
 	if (!sessions_well(app))
@@ -138,6 +145,8 @@ static void send_app(const struct app *app, struct client *client)
 		.app = {
 			.replicas = app->config.replicas,
 			.ready = ready_count(app),
+			.stopped = app->stopped,
+			.linger_ms = watch_left_ms(app),
 			.lane = app->lane,
 			.phase = app->rollout.phase,
 			.outcome = app->last_outcome,
@@ -152,6 +161,7 @@ static void send_app(const struct app *app, struct client *client)
 	if (app->last_outcome != ROLL_DONE)
 		text_copy_cut(reply.app.outcome_text, sizeof(reply.app.outcome_text), app->why);
 	text_copy_cut(reply.app.publish_text, sizeof(reply.app.publish_text), app->publish_why);
+	text_copy_cut(reply.app.previous, sizeof(reply.app.previous), app->previous);
 	fill_release(&reply.app, app);
 	fill_drain(&reply.app, app);
 	server_send(client, &reply);
@@ -231,13 +241,98 @@ static void answer_status(struct supervisor *s, struct client *client)
 	server_end(client, EXIT_SUCCESS, "%s", "");
 }
 
+/* False, and @client has been told, while there is nothing to give orders to. */
+static bool runs(const struct supervisor *s, struct client *client)
+{
+	if (phase_of(s) == CONTAINER_RUNNING)
+		return true;
+	server_end(client, EXIT_FAILURE, "cannot do that now: the container is %s",
+	           s->stop != STOP_NONE ? "stopping" : "starting");
+	return false;
+}
+
+/* The only app that @client can mean, or NULL, and it has been told. */
+static struct app *the_app(struct supervisor *s, struct client *client)
+{
+	if (client->request.app[0] == '\0' && s->app_count > 1) {
+		server_end(client, EXIT_USAGE,
+		           "there are %zu apps; say which one, see twinit status", s->app_count);
+		return NULL;
+	}
+	for (size_t i = 0; i < s->app_count; i++)
+		if (named(client, &s->apps[i]))
+			return &s->apps[i];
+	return NULL;
+}
+
+/* --- single replicas --- */
+
+/* Why @client's order cannot be given to @app; NULL: it can. */
+static const char *replica_obstacle(struct app *app, const struct client *client)
+{
+	if (client->request.replica > app->config.replicas)
+		return "it has no such replica, see twinit status";
+	if (app->rollout.phase != ROLL_IDLE)
+		return "a roll is under way, see twinit status; ask again when it is over";
+	if (client->request.command != COMMAND_START && !client->request.force &&
+	    replicas_last(app, client))
+		return client->request.command == COMMAND_RESTART
+		               ? "it is the only replica that serves; a roll (twinit restart) "
+		                 "replaces "
+		                 "it without a gap, --force does with one"
+		               : "nobody would be left who serves it; --force stops it all the "
+		                 "same";
+	return NULL;
+}
+
+/* All apps, or none. */
+static void answer_replicas(struct supervisor *s, struct client *client)
+{
+	if (!runs(s, client))
+		return;
+	for (size_t i = 0; i < s->app_count; i++) {
+		const char *why =
+			named(client, &s->apps[i]) ? replica_obstacle(&s->apps[i], client) : NULL;
+
+		if (why) {
+			server_end(client, EXIT_FAILURE, "%s: %s", s->apps[i].config.name, why);
+			return;
+		}
+	}
+	client->exit_status = EXIT_SUCCESS;
+	for (size_t i = 0; i < s->app_count; i++)
+		if (named(client, &s->apps[i]))
+			replicas_order(&s->apps[i], client);
+}
+
+/* --- rolls --- */
+
+static void answer_deploy(struct supervisor *s, struct client *client)
+{
+	struct app *app = runs(s, client) ? the_app(s, client) : NULL;
+
+	client->exit_status = EXIT_SUCCESS;
+	if (app)
+		deploy_begin(app, client->request.directory, client);
+}
+
+static void answer_rollback(struct supervisor *s, struct client *client)
+{
+	struct app *app = runs(s, client) ? the_app(s, client) : NULL;
+
+	client->exit_status = EXIT_SUCCESS;
+	if (app)
+		deploy_rollback(app, client);
+}
+
 static void answer_restart(struct supervisor *s, struct client *client)
 {
-	if (phase_of(s) != CONTAINER_RUNNING) {
-		server_end(client, EXIT_FAILURE, "cannot roll now: the container is %s",
-		           s->stop != STOP_NONE ? "stopping" : "starting");
+	if (client->request.replica != 0) {
+		answer_replicas(s, client);
 		return;
 	}
+	if (!runs(s, client))
+		return;
 	client->exit_status = EXIT_SUCCESS;
 	for (size_t i = 0; i < s->app_count; i++) {
 		if (!named(client, &s->apps[i]))
@@ -247,10 +342,16 @@ static void answer_restart(struct supervisor *s, struct client *client)
 		if (client->request.force)
 			roll_force(&s->apps[i]);
 	}
+	if (client->request.no_wait)
+		server_end(client, EXIT_SUCCESS, "asked for; twinit status shows how it goes");
 }
 
 static void answer_stop(struct supervisor *s, struct client *client)
 {
+	if (client->request.all || client->request.app[0] != '\0') {
+		answer_replicas(s, client);
+		return;
+	}
 	server_end(client, EXIT_SUCCESS, "stopping");
 	shutdown_begin(s, EXIT_STOPPED, true);
 }
@@ -319,10 +420,10 @@ static bool app_exists(const struct supervisor *s, const struct client *client)
 void answers_request(struct server *server, struct client *client)
 {
 	static void (*const answers[])(struct supervisor *, struct client *) = {
-		[COMMAND_STATUS] = answer_status,
-		[COMMAND_RESTART] = answer_restart,
-		[COMMAND_STOP] = answer_stop,
-		[COMMAND_SESSIONS] = answer_sessions,
+		[COMMAND_STATUS] = answer_status,     [COMMAND_RESTART] = answer_restart,
+		[COMMAND_STOP] = answer_stop,         [COMMAND_SESSIONS] = answer_sessions,
+		[COMMAND_START] = answer_replicas,    [COMMAND_DEPLOY] = answer_deploy,
+		[COMMAND_ROLLBACK] = answer_rollback,
 	};
 	_Static_assert(ARRAY_SIZE(answers) == WIRE_COMMAND_COUNT, "a command has no answer");
 	struct supervisor *s = container_of(server, struct supervisor, server);

@@ -5,7 +5,7 @@
 static bool concerns(const struct client *client, const char *app)
 {
 	return client->source.fd >= 0 && client->asked &&
-	       client->request.command == COMMAND_RESTART &&
+	       client->request.command != COMMAND_SESSIONS &&
 	       (client->request.app[0] == '\0' || strcmp(client->request.app, app) == 0);
 }
 
@@ -15,8 +15,8 @@ void report(struct supervisor *supervisor, const struct news *news)
 	struct text line = TEXT(buffer);
 	struct wire_reply reply = { .kind = WIRE_NEWS, .news = *news };
 
-	/* That a replica starts is worth watching, not worth keeping. */
-	if (news->kind != NEWS_REPLICA_STARTING) {
+	/* That a replica starts or stops is worth watching, not worth keeping. */
+	if (news->kind != NEWS_REPLICA_STARTING && news->kind != NEWS_REPLICA_STOPPING) {
 		news_text(news, &line);
 		log_event(news_level(news->kind), news_name(news->kind), news->app, buffer);
 	}

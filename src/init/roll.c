@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "init/chain.h"
+#include "init/cutover.h"
+#include "init/deploy.h"
 #include "init/generation.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
@@ -13,9 +15,6 @@
 #include "init/sessions.h"
 #include "init/watch.h"
 #include "util/clock.h"
-
-/* A drain that takes longer lets a roll that was asked for meanwhile begin. */
-enum { DRAIN_LONG_MS = 1000 };
 
 /* A roll goes by the configuration that it brings. */
 static const struct app_config *config_of_roll(const struct app *app)
@@ -145,147 +144,10 @@ static void build(struct app *app, unsigned count)
 		master_start(app, app->candidate, GROUP_CANDIDATE, app->build_lane, number, false);
 }
 
-static int keep_way_back(struct app *app)
-{
-	int r = 0;
-
-	for (unsigned i = 0; r >= 0 && i < app->lanes_count; i++)
-		r = lanes_keep(&app->lanes[i]);
-	return r;
-}
-
-/* All addresses move, or none does. */
-static int steer(struct app *app, unsigned lane)
-{
-	for (unsigned i = 0; i < app->lanes_count; i++) {
-		int r = lanes_cutover(&app->lanes[i], lane);
-
-		if (r < 0) {
-			while (i-- > 0)
-				(void)!lanes_cutover(&app->lanes[i], app->lane);
-			return r;
-		}
-	}
-	return 0;
-}
-
-static void retire(struct master *master, bool steered)
-{
-	/* On a shared lane new connections still come to it, so it would never be idle. */
-	master_deliver(master, steered ? EVENT_DRAIN : EVENT_STOP);
-}
-
-/* The active masters become old ones, and those of @from the active ones. */
-static void change_guard(struct app *app, enum group from, const struct generation *generation)
-{
-	for (size_t i = 0; i < MASTERS_MAX; i++) {
-		struct master *master = &app->masters[i];
-
-		if (master->state == MASTER_GONE || master->rescue)
-			continue;
-		if (master->group == GROUP_ACTIVE)
-			master->group = GROUP_OLD;
-		else if (master->group == from && master->generation == generation)
-			master->group = GROUP_ACTIVE;
-	}
-}
-
-static void say_cutover(struct app *app)
-{
-	struct news news = news_of(app, NEWS_CUTOVER);
-
-	text_copy_cut(news.release, sizeof(news.release), app->active->release.name);
-	report(app->supervisor, &news);
-}
-
-static void cut_over(struct app *app)
-{
-	struct generation *old = app->active;
-	unsigned old_lane = app->lane, lane = app->build_lane;
-	bool lingers = watch_wanted(app);
-	int r = 0;
-
-	if (lingers)
-		r = keep_way_back(app);
-	if (r >= 0)
-		r = steer(app, lane);
-	if (r < 0) {
-		report_text(app, NEWS_REPLICA_FAILED, "cannot move the connections to it: %s",
-		            strerror(-r));
-		rollout_cutover_failed(&app->rollout);
-		return;
-	}
-	app->lane = lane;
-	app->active = app->candidate;
-	app->config = app->active->fpm.app;
-	app->candidate = NULL;
-	change_guard(app, GROUP_CANDIDATE, app->active);
-	say_cutover(app);
-	if (lingers)
-		watch_begin(app, old, old_lane);
-}
-
-/* Why, when no one has said it: an active master is not there any more. */
-static void explain_return(struct app *app)
-{
-	for (size_t i = 0; app->why[0] == '\0' && i < MASTERS_MAX; i++) {
-		const struct master *master = &app->masters[i];
-		struct text why = TEXT(app->why);
-
-		if (master->state != MASTER_GONE && master->state != MASTER_READY &&
-		    master->group == GROUP_ACTIVE)
-			text_add(&why, "replica %u %s", master->number, master->why);
-	}
-}
-
-static void go_back(struct app *app)
-{
-	struct news news = news_of(app, NEWS_BACK);
-	struct generation *back = app->watch.back;
-	unsigned bad_lane = app->lane;
-	int r = steer(app, app->watch.back_lane);
-
-	explain_return(app);
-	if (r < 0) {
-		log_errno(r, "%s: cannot move the connections back (%s)", app->config.name,
-		          app->why);
-		rollout_return_failed(&app->rollout);
-		return;
-	}
-	text_copy_cut(news.previous, sizeof(news.previous), app->active->release.name);
-	text_copy_cut(news.release, sizeof(news.release), back->release.name);
-	text_copy_cut(news.text, sizeof(news.text), app->why);
-	app->lane = app->watch.back_lane;
-	app->active = back;
-	app->config = back->fpm.app;
-	change_guard(app, GROUP_OLD, back);
-	watch_end(app);
-	report(app->supervisor, &news);
-	for (unsigned i = 0; i < app->lanes_count; i++)
-		lanes_forget(&app->lanes[i], bad_lane);
-	publish_active(app);
-}
-
-static void drain(struct app *app)
-{
-	app->drain_long = false;
-	deadline_arm(&app->supervisor->loop, &app->drain_long_at, DRAIN_LONG_MS);
-	if (app->watch.back)
-		for (unsigned i = 0; i < app->lanes_count; i++)
-			lanes_forget(&app->lanes[i], app->watch.back_lane);
-	watch_end(app);
-	for (size_t i = 0; i < MASTERS_MAX; i++) {
-		struct master *master = &app->masters[i];
-
-		if (master->state != MASTER_GONE && !master->rescue && master->group == GROUP_OLD)
-			retire(master, app->steered);
-	}
-}
-
 void roll_fill(struct app *app)
 {
 	for (unsigned number = 1; number <= app->config.replicas; number++)
-		if (!master_find(app, GROUP_ACTIVE, number))
+		if (!master_find(app, GROUP_ACTIVE, number) && !(app->stopped & 1u << (number - 1)))
 			master_start(app, app->active, GROUP_ACTIVE, app->lane, number, false);
 }
 
@@ -314,18 +176,35 @@ static void abandon(struct app *app)
 
 /* --- the end --- */
 
-static void answer_client(struct app *app, struct client *client, bool worked)
+static bool waits_for_roll(const struct client *client, const struct app *app)
 {
-	if (client->source.fd < 0 || !client->asked || client->request.command != COMMAND_RESTART ||
-	    client->awaits[app->index] == 0 || client->awaits[app->index] > app->rolls_ended)
+	return client->source.fd >= 0 && client->asked &&
+	       (client->request.command == COMMAND_RESTART ||
+	        client->request.command == COMMAND_DEPLOY ||
+	        client->request.command == COMMAND_ROLLBACK) &&
+	       client->request.replica == 0 && client->awaits[app->index] != 0 &&
+	       client->awaits[app->index] <= app->rolls_ended;
+}
+
+static void answer_client(struct app *app, struct client *client, enum roll_outcome outcome)
+{
+	if (!waits_for_roll(client, app))
 		return;
 	client->awaits[app->index] = 0;
-	if (!worked)
+	if (!deploy_did(app, client, outcome))
 		client->exit_status = EXIT_FAILURE;
 	for (size_t i = 0; i < APPS_MAX; i++)
 		if (client->awaits[i] != 0)
 			return;
 	server_end(client, client->exit_status, "%s", "");
+}
+
+void roll_conclude(struct app *app, enum roll_outcome outcome)
+{
+	app->rolls_ended = app->rolls_begun;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		answer_client(app, &app->supervisor->server.clients[i], outcome);
+	deploy_forget(app);
 }
 
 static void finish(struct app *app, enum roll_outcome outcome)
@@ -351,11 +230,10 @@ static void finish(struct app *app, enum roll_outcome outcome)
 	app->last_outcome = outcome;
 	if (!app->rollout.again)
 		app->force = false;
-	app->rolls_ended = app->rolls_begun;
-	if (outcome == ROLL_DONE)
+	if (outcome == ROLL_DONE || outcome == ROLL_TAKEN_BACK)
 		sessions_ask_anew(app); /* the settings may have changed */
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		answer_client(app, &app->supervisor->server.clients[i], outcome == ROLL_DONE);
+	if (!deploy_roll_ended(app, outcome))
+		roll_conclude(app, outcome);
 }
 
 static void carry_out(struct app *app, struct order order)
@@ -380,13 +258,13 @@ static void carry_out(struct app *app, struct order order)
 		publish_candidate(app);
 		break;
 	case ORDER_CUTOVER:
-		cut_over(app);
+		cutover_to_candidate(app);
 		break;
 	case ORDER_BACK:
-		go_back(app);
+		cutover_back(app);
 		break;
 	case ORDER_DRAIN:
-		drain(app);
+		drain_old(app);
 		break;
 	case ORDER_FILL:
 		roll_fill(app);
@@ -416,7 +294,7 @@ static void find_lane(struct app *app)
 void roll_advance(struct app *app)
 {
 	watch_advance(app);
-	for (;;) {
+	while (!(app->rollout.phase == ROLL_IDLE && deploy_holds(app))) {
 		find_lane(app);
 		struct roll_view view = view_of(app);
 		struct order order = rollout_next(&app->rollout, &view);
@@ -458,6 +336,7 @@ void roll_cancel(struct app *app)
 	rollout_cancel(&app->rollout);
 	chain_stop(app);
 	watch_end(app);
+	deploy_stop(app);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);
 	for (size_t i = 0; i < MASTERS_MAX; i++)

@@ -9,6 +9,9 @@ void roll_request(struct app *app);
 /* Give the drains of @app no time, until no roll is left: what is in flight is cut off. */
 void roll_force(struct app *app);
 
+/* A roll ended with @outcome, and nothing is left to do: tell those who wait. */
+void roll_conclude(struct app *app, enum roll_outcome outcome);
+
 /* The number that the next roll to begin will have. */
 uint32_t roll_next_number(const struct app *app);
 

@@ -22,6 +22,7 @@
 #include "question/drain.h"
 #include "question/isolation.h"
 #include "question/settings.h"
+#include "release/point.h"
 #include "rollout/lifecycle.h"
 #include "rollout/rollout.h"
 #include "session/store.h"
@@ -114,6 +115,24 @@ struct watch {
 	unsigned deaths_before; /* of workers, before visitors came */
 };
 
+enum deploy_step {
+	DEPLOY_NONE,
+	DEPLOY_POINTING,  /* the link is being moved */
+	DEPLOY_ROLLING,   /* the roll that follows */
+	DEPLOY_RETURNING, /* the link is being taken back */
+};
+
+/* A roll that moves the release symlink itself. */
+struct deploy {
+	enum deploy_step step;
+	bool is_rollback;
+	bool at_once; /* over the way back, without a roll of its own */
+	struct helper helper;
+	struct pointing pointing;
+	uint32_t roll;             /* the number of that roll */
+	enum roll_outcome outcome; /* of it, to be told when the link is back */
+};
+
 struct app {
 	struct supervisor *supervisor;
 	size_t index;
@@ -161,6 +180,12 @@ struct app {
 	char publish_why[WHY_SIZE]; /* why the active release is not published; empty: it is */
 
 	struct watch watch;
+	struct deploy deploy;
+	char previous[RELEASE_PATH_SIZE]; /* the release before the active one; empty: not known */
+
+	uint32_t stopped;    /* replicas that somebody stopped: bit i for number i + 1 */
+	uint32_t leaving;    /* those of them that are on their way out */
+	uint32_t restarting; /* those of them that are to be started again */
 
 	struct helper stores;
 	struct deadline stores_next;

@@ -14,10 +14,12 @@
 #include "init/answers.h"
 #include "init/boot.h"
 #include "init/chain.h"
+#include "init/deploy.h"
 #include "init/lane_watch.h"
 #include "init/masters.h"
 #include "init/output.h"
 #include "init/publisher.h"
+#include "init/replicas.h"
 #include "init/roll.h"
 #include "init/run_dir.h"
 #include "init/sessions.h"
@@ -75,6 +77,7 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		helper_note_exit(&app->chain_look, pid);
 		helper_note_exit(&app->publisher, pid);
 		helper_note_exit(&app->watch.vigil, pid);
+		helper_note_exit(&app->deploy.helper, pid);
 		helper_note_exit(&app->stores, pid);
 		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
 			helper_note_exit(&app->watches[lane].drain, pid);
@@ -173,8 +176,10 @@ static void advance(struct supervisor *s)
 	}
 	boot_advance(s);
 	for (size_t i = 0; i < s->app_count; i++) {
-		if (s->boot == BOOT_DONE)
+		if (s->boot == BOOT_DONE) {
+			replicas_advance(&s->apps[i]);
 			roll_advance(&s->apps[i]);
+		}
 		lane_watches_advance(&s->apps[i]);
 	}
 	shutdown_advance(s);
@@ -272,6 +277,7 @@ static int make_apps(struct supervisor *s)
 		roll_init(app);
 		publisher_init(app);
 		watch_init(app);
+		deploy_init(app);
 		sessions_init(app);
 		chain_init(app);
 	}
@@ -343,6 +349,7 @@ static void clean_up(struct supervisor *s)
 		helper_stop(&app->preflight);
 		helper_stop(&app->publisher);
 		watch_end(app);
+		deploy_stop(app);
 		app->active = NULL;
 		for (unsigned l = 0; l < app->lanes_count; l++)
 			lanes_close(&app->lanes[l]);

@@ -1,36 +1,13 @@
 #include "release/publish.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "release/link.h"
 #include "release/release.h"
-#include "util/random.h"
-
-/* A link cannot be changed, but a new one can be renamed over it. */
-static int replace_link(const char *path, const char *target)
-{
-	char temporary[PATH_MAX];
-
-	/* Tasks on one volume are all pid 1 or so. */
-	int n = snprintf(temporary, sizeof(temporary), "%s.%016" PRIx64, path, random_number());
-
-	if (n < 0 || (size_t)n >= sizeof(temporary))
-		return -ENAMETOOLONG;
-	(void)unlink(temporary);
-	if (symlink(target, temporary) < 0)
-		return -errno;
-	if (rename(temporary, path) < 0) {
-		int error = -errno;
-
-		(void)unlink(temporary);
-		return error;
-	}
-	return 0;
-}
 
 int publish_release(const char *publish, const char *release)
 {
@@ -47,9 +24,9 @@ int publish_release(const char *publish, const char *release)
 		int length = snprintf(previous, sizeof(previous), "%s.previous", publish);
 		if (length < 0 || (size_t)length >= sizeof(previous))
 			return -ENAMETOOLONG;
-		int r = replace_link(previous, now);
+		int r = link_replace(previous, now);
 		if (r < 0)
 			return r;
 	}
-	return replace_link(publish, target);
+	return link_replace(publish, target);
 }

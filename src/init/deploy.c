@@ -1,0 +1,331 @@
+#include "init/deploy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "init/report.h"
+#include "init/roll.h"
+#include "init/watch.h"
+#include "util/cleanup.h"
+
+enum { POINT_MS = 10000 };
+
+/* In client->awaits, until the number of the roll is known. */
+#define AWAITS_LINK UINT32_MAX
+
+/* What the helper is asked: to point the link at a directory, or to undo that. */
+struct point_query {
+	bool back;
+	const char *link;
+	const char *dir;
+	const char *docroot; /* NULL: need not be there */
+	const char *active;
+	int active_fd;
+	struct pointing pointing; /* for the way back */
+};
+
+struct point_answer {
+	int error;
+	struct pointing pointing;
+	char why[WHY_SIZE];
+};
+
+static void point_run(const void *query, int answer_fd)
+{
+	const struct point_query *q = query;
+	struct point_answer answer = { .pointing = q->pointing };
+
+	answer.error = q->back ? point_back(q->link, &q->pointing)
+	                       : point_release(q->link, q->dir, q->docroot, q->active, q->active_fd,
+	                                       &answer.pointing, answer.why, sizeof(answer.why));
+	helper_answer(answer_fd, &answer, sizeof(answer));
+}
+
+/* --- who waits --- */
+
+static bool is_ours(const struct client *client, const struct app *app)
+{
+	return client->source.fd >= 0 && client->asked &&
+	       (client->request.command == COMMAND_DEPLOY ||
+	        client->request.command == COMMAND_ROLLBACK) &&
+	       client->awaits[app->index] == AWAITS_LINK;
+}
+
+PRINTF_LIKE(3, 4)
+static void answer(struct app *app, int status, const char *format, ...)
+{
+	char sentence[WHY_SIZE];
+	struct text text = TEXT(sentence);
+	va_list args;
+
+	va_start(args, format);
+	text_vadd(&text, format, args);
+	va_end(args);
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &app->supervisor->server.clients[i];
+
+		if (is_ours(client, app))
+			server_end(client, status, "%s: %s", app->config.name, sentence);
+	}
+}
+
+static void await_roll(struct app *app)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &app->supervisor->server.clients[i];
+
+		if (!is_ours(client, app))
+			continue;
+		client->awaits[app->index] = roll_next_number(app);
+		if (client->request.no_wait)
+			server_end(client, EXIT_SUCCESS, "%s: deploying release %s",
+			           app->config.name, app->deploy.pointing.name);
+	}
+}
+
+/* --- to --- */
+
+static void say_pointing(struct app *app, const char *from, const char *to)
+{
+	struct news news = news_of(app, NEWS_POINTED);
+	struct text text = TEXT(news.text);
+
+	text_add(&text, "%s -> %s", app->config.release, to);
+	if (from[0] != '\0')
+		text_add(&text, " (was %s)", from);
+	report(app->supervisor, &news);
+}
+
+static void fail(struct app *app, const char *why)
+{
+	app->deploy.step = DEPLOY_NONE;
+	log_write(LOG_ERROR, "%s: deploy refused, nothing was touched: %s", app->config.name, why);
+	answer(app, EXIT_FAILURE, "deploy refused, nothing was touched: %s", why);
+}
+
+static void on_pointed(struct app *app, const struct pointing *pointing)
+{
+	if (pointing->moved)
+		say_pointing(app, pointing->before, pointing->after);
+	if (pointing->is_active && app->rollout.phase == ROLL_IDLE && !app->rollout.again) {
+		app->deploy.step = DEPLOY_NONE;
+		answer(app, EXIT_SUCCESS, "release %s is active already", pointing->name);
+		return;
+	}
+	app->deploy.step = DEPLOY_ROLLING;
+	app->deploy.pointing = *pointing;
+	app->deploy.roll = roll_next_number(app);
+	await_roll(app);
+	roll_request(app);
+}
+
+/* --- and back --- */
+
+static void on_back(struct app *app, int error)
+{
+	const struct pointing *pointing = &app->deploy.pointing;
+
+	if (error == -EBUSY)
+		log_write(LOG_WARNING, "%s: %s was moved meanwhile and stays as it is",
+		          app->config.name, app->config.release);
+	else if (error < 0)
+		log_errno(error, "%s: cannot point %s back at %s", app->config.name,
+		          app->config.release, pointing->before);
+	else if (pointing->moved)
+		say_pointing(app, pointing->after,
+		             pointing->before[0] ? pointing->before : "nothing");
+	app->deploy.step = DEPLOY_NONE;
+	roll_conclude(app, app->deploy.outcome);
+}
+
+/* --- the helper --- */
+
+static void on_answer(struct helper *helper, const void *data, size_t size)
+{
+	struct app *app = container_of(helper, struct app, deploy.helper);
+	struct point_answer answer;
+
+	if (size != sizeof(answer))
+		return;
+	memcpy(&answer, data, sizeof(answer));
+	helper_stop(helper);
+	if (app->deploy.step == DEPLOY_RETURNING)
+		on_back(app, answer.error);
+	else if (answer.error < 0)
+		fail(app, answer.why);
+	else
+		on_pointed(app, &answer.pointing);
+}
+
+static void on_end(struct helper *helper)
+{
+	struct app *app = container_of(helper, struct app, deploy.helper);
+
+	if (app->deploy.step == DEPLOY_RETURNING)
+		on_back(app, -ETIMEDOUT);
+	else
+		fail(app, helper->late ? "the file system of the release does not answer"
+		                       : "the helper that moves the link died");
+}
+
+static int start(struct app *app, const struct point_query *query)
+{
+	struct supervisor *s = app->supervisor;
+	struct question question = {
+		.run = point_run,
+		.query = query,
+		.power = POWER_FULL,
+		.timeout_ms = POINT_MS,
+	};
+
+	if (query->active_fd >= 0)
+		question.keep[question.keep_count++] = query->active_fd;
+	return helper_start(&app->deploy.helper, &s->loop, &s->inheritance, &question);
+}
+
+static int point(struct app *app, const char *dir)
+{
+	const struct point_query query = {
+		.link = app->config.release,
+		.dir = dir,
+		.docroot = app->config.docroot_set ? app->config.docroot : NULL,
+		.active = app->active->release.path,
+		.active_fd = app->active->release.fd,
+	};
+
+	return start(app, &query);
+}
+
+/* --- orders --- */
+
+/* Why not now?  NULL: now. */
+static const char *obstacle(const struct app *app)
+{
+	if (app->config.release[0] == '\0')
+		return "its code is in the image; set release to the symlink that a deploy moves";
+	if (app->deploy.step != DEPLOY_NONE)
+		return "another deploy is under way";
+	switch (app->rollout.phase) {
+	case ROLL_IDLE:
+	case ROLL_WATCH:
+	case ROLL_RETURN:
+	case ROLL_DRAIN:
+	case ROLL_FILL:
+		return NULL;
+	case ROLL_PREFLIGHT:
+	case ROLL_LANE:
+	case ROLL_ROOM:
+	case ROLL_BUILD:
+	case ROLL_PROVE:
+	case ROLL_PUBLISH:
+	case ROLL_ABANDON:
+	case ROLL_PHASE_COUNT:
+		break;
+	}
+	return "a roll is under way, see twinit status; ask again when it is over";
+}
+
+void deploy_begin(struct app *app, const char *dir, struct client *client)
+{
+	const char *why = obstacle(app);
+
+	if (why) {
+		server_end(client, EXIT_FAILURE, "%s: %s", app->config.name, why);
+		return;
+	}
+	client->awaits[app->index] = AWAITS_LINK;
+	app->deploy.step = DEPLOY_POINTING;
+	app->deploy.is_rollback = client->request.command == COMMAND_ROLLBACK;
+	int r = point(app, dir);
+	if (r < 0)
+		fail(app, strerror(-r));
+}
+
+void deploy_rollback(struct app *app, struct client *client)
+{
+	if (app->rollout.phase == ROLL_WATCH && app->watch.lingers) {
+		client->awaits[app->index] = app->rolls_begun;
+		app->deploy.is_rollback = app->deploy.at_once = true;
+		watch_condemn(app, "twinit rollback was asked for");
+		return;
+	}
+	if (app->previous[0] == '\0') {
+		server_end(client, EXIT_FAILURE,
+		           "%s: no release before this one is known to this container; name one "
+		           "with twinit deploy",
+		           app->config.name);
+		return;
+	}
+	deploy_begin(app, app->previous, client);
+}
+
+/* A deploy takes its link back; so does an operator's way back, whoever had moved the link. */
+static int return_link(struct app *app)
+{
+	const struct point_query back = {
+		.back = true,
+		.link = app->config.release,
+		.active_fd = FD_NONE,
+		.pointing = app->deploy.pointing,
+	};
+
+	return app->deploy.step == DEPLOY_ROLLING ? start(app, &back)
+	                                          : point(app, app->active->release.path);
+}
+
+bool deploy_roll_ended(struct app *app, enum roll_outcome outcome)
+{
+	struct deploy *deploy = &app->deploy;
+	bool ours = deploy->step == DEPLOY_ROLLING && app->rolls_begun >= deploy->roll;
+	bool gone_back = outcome == ROLL_TAKEN_BACK && deploy->is_rollback;
+
+	if (ours && outcome == ROLL_DONE) {
+		/* Whoever goes back twice does not mean the release that was bad. */
+		if (deploy->is_rollback)
+			app->previous[0] = '\0';
+		deploy->step = DEPLOY_NONE;
+		return false;
+	}
+	if (!ours && !(gone_back && deploy->step == DEPLOY_NONE && app->config.release[0]))
+		return false;
+	deploy->outcome = outcome;
+	int r = return_link(app);
+	deploy->step = DEPLOY_RETURNING;
+	if (r < 0) {
+		log_errno(r, "%s: cannot point %s back", app->config.name, app->config.release);
+		deploy->step = DEPLOY_NONE;
+	}
+	return r >= 0;
+}
+
+bool deploy_did(const struct app *app, const struct client *client, enum roll_outcome outcome)
+{
+	if (client->request.command == COMMAND_ROLLBACK && app->deploy.at_once)
+		return outcome == ROLL_TAKEN_BACK;
+	return outcome == ROLL_DONE;
+}
+
+void deploy_forget(struct app *app)
+{
+	if (app->deploy.step == DEPLOY_NONE)
+		app->deploy.is_rollback = app->deploy.at_once = false;
+}
+
+bool deploy_holds(const struct app *app)
+{
+	return app->deploy.step == DEPLOY_RETURNING;
+}
+
+void deploy_stop(struct app *app)
+{
+	helper_stop(&app->deploy.helper);
+	app->deploy.step = DEPLOY_NONE;
+}
+
+void deploy_init(struct app *app)
+{
+	app->deploy.helper.source.fd = FD_NONE;
+	app->deploy.helper.on_answer = on_answer;
+	app->deploy.helper.on_end = on_end;
+}
