@@ -68,12 +68,14 @@ void cutover_to_candidate(struct app *app)
 	struct generation *old = app->active;
 	unsigned old_lane = app->lane, lane = app->build_lane;
 	bool lingers = watch_wanted(app);
-	int r = 0;
+	int r = lingers ? keep_way_back(app) : 0;
 
-	if (lingers)
-		r = keep_way_back(app);
-	if (r >= 0)
-		r = steer(app, lane);
+	if (r < 0) {
+		log_errno(r, "%s: cannot keep a way back, rolling without linger",
+		          app->config.name);
+		lingers = false;
+	}
+	r = steer(app, lane);
 	if (r < 0) {
 		report_text(app, NEWS_REPLICA_FAILED, "cannot move the connections to it: %s",
 		            strerror(-r));

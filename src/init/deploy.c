@@ -199,20 +199,10 @@ static int point(struct app *app, const char *dir)
 
 /* --- orders --- */
 
-/* Why not now?  NULL: now. */
-static const char *obstacle(const struct app *app)
+/* Is there a roll that has not made its release the active one, and may yet do so? */
+static bool decides(const struct app *app)
 {
-	if (app->config.release[0] == '\0')
-		return "its code is in the image; set release to the symlink that a deploy moves";
-	if (app->deploy.step != DEPLOY_NONE)
-		return "another deploy is under way";
 	switch (app->rollout.phase) {
-	case ROLL_IDLE:
-	case ROLL_WATCH:
-	case ROLL_RETURN:
-	case ROLL_DRAIN:
-	case ROLL_FILL:
-		return NULL;
 	case ROLL_PREFLIGHT:
 	case ROLL_LANE:
 	case ROLL_ROOM:
@@ -220,10 +210,28 @@ static const char *obstacle(const struct app *app)
 	case ROLL_PROVE:
 	case ROLL_PUBLISH:
 	case ROLL_ABANDON:
+		return true;
+	case ROLL_IDLE:
+	case ROLL_WATCH:
+	case ROLL_RETURN:
+	case ROLL_DRAIN:
+	case ROLL_FILL:
 	case ROLL_PHASE_COUNT:
 		break;
 	}
-	return "a roll is under way, see twinit status; ask again when it is over";
+	return false;
+}
+
+/* Why not now?  NULL: now. */
+static const char *obstacle(const struct app *app)
+{
+	if (app->config.release[0] == '\0')
+		return "its code is in the image; set release to the symlink that a deploy moves";
+	if (app->deploy.step != DEPLOY_NONE)
+		return "another deploy is under way";
+	if (decides(app))
+		return "a roll is under way, see twinit status; ask again when it is over";
+	return NULL;
 }
 
 void deploy_begin(struct app *app, const char *dir, struct client *client)
@@ -315,6 +323,20 @@ void deploy_forget(struct app *app)
 bool deploy_holds(const struct app *app)
 {
 	return app->deploy.step == DEPLOY_RETURNING;
+}
+
+void deploy_cancel(struct app *app)
+{
+	struct deploy *deploy = &app->deploy;
+	bool begun = app->rolls_begun >= deploy->roll;
+
+	if (deploy->step == DEPLOY_POINTING) {
+		deploy_stop(app);
+	} else if (deploy->step == DEPLOY_ROLLING && (!begun || decides(app))) {
+		deploy->outcome = ROLL_FAILED;
+		if (return_link(app) >= 0)
+			deploy->step = DEPLOY_RETURNING;
+	}
 }
 
 void deploy_stop(struct app *app)

@@ -27,6 +27,9 @@ void deploy_forget(struct app *app);
 /* Has the next roll to wait, because the link is being moved? */
 bool deploy_holds(const struct app *app);
 
+/* The program stops: a link that names what did not become active is taken back, if time allows. */
+void deploy_cancel(struct app *app);
+
 void deploy_stop(struct app *app);
 
 void deploy_init(struct app *app);

@@ -151,6 +151,7 @@ static int start_trial(struct master *master)
 		.private_fd = s->run.private_fd,
 		.count = master->generation->fpm.settings.pool_count,
 		.timeout_ms = config->start_timeout_ms,
+		.patient = s->boot != BOOT_DONE,
 	};
 	for (unsigned pool = 0; pool < query.count; pool++)
 		launch_private_name(master, pool, PRIVATE_PROBE, query.probes[pool]);

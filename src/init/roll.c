@@ -333,10 +333,10 @@ uint32_t roll_next_number(const struct app *app)
 
 void roll_cancel(struct app *app)
 {
+	deploy_cancel(app);
 	rollout_cancel(&app->rollout);
 	chain_stop(app);
 	watch_end(app);
-	deploy_stop(app);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);
 	for (size_t i = 0; i < MASTERS_MAX; i++)

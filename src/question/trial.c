@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "fpm/overlay.h"
 #include "process/helper.h"
@@ -11,6 +12,8 @@
 #include "util/text.h"
 
 #define BLANKS " \t"
+
+enum { AGAIN_MS = 250 };
 
 /*
  * The socket was listening before the master was started, so there is nothing to poll for: the
@@ -46,22 +49,35 @@ static bool pool_answers(const struct trial_query *query, unsigned pool, uint64_
 	return true;
 }
 
+static void explain_health(const struct trial_query *query, int result,
+                           const struct page_answer *page, struct text *why)
+{
+	text_add(why, "is not healthy: ");
+	page_explain(query->health, result, page, why);
+}
+
 static bool is_healthy(const struct trial_query *query, uint64_t until_ms,
                        struct trial_answer *answer)
 {
+	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000 * 1000 };
 	struct text why = TEXT(answer->why);
 	struct page_answer page;
 
 	if (query->health[0] == '\0')
 		return true;
-	int r = page_ask(query->private_fd, query->pages, query->root, query->health, until_ms,
-	                 &page);
-	answer->health = page.status;
-	if (r >= 0 && page_is_well(&page))
-		return true;
-	text_add(&why, "is not healthy: ");
-	page_explain(query->health, r, &page, &why);
-	return false;
+	for (;;) {
+		int r = page_ask(query->private_fd, query->pages, query->root, query->health,
+		                 until_ms, &page);
+
+		answer->health = page.status;
+		if (r >= 0 && page_is_well(&page))
+			return true;
+		if (!query->patient || clock_ms() + AGAIN_MS >= until_ms) {
+			explain_health(query, r, &page, &why);
+			return false;
+		}
+		(void)nanosleep(&pause, NULL);
+	}
 }
 
 static void warm_up(const struct trial_query *query, const char *name, uint64_t until_ms,

@@ -18,6 +18,7 @@ struct trial_query {
 	unsigned count;
 	char probes[POOLS_MAX][PRIVATE_NAME_SIZE]; /* each pool's probe socket */
 	uint32_t timeout_ms;                       /* for all of it */
+	bool patient; /* health is asked again until then: what it needs may come later */
 
 	/* Run in the first pool; see page.h for what a page is. */
 	char pages[PRIVATE_NAME_SIZE]; /* its socket for them */
