@@ -68,5 +68,5 @@ void publish_active(struct app *app)
 	app->publisher.on_end = on_end;
 	r = helper_start(&app->publisher, &s->loop, &s->inheritance, &question);
 	if (r < 0)
-		complain(app, strerror(-r));
+		complain(app, child_trouble(r));
 }
