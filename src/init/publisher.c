@@ -83,7 +83,7 @@ static void publish(struct app *app, const struct generation *generation)
 	}
 	int r = helper_start(&app->publisher, &s->loop, &s->inheritance, &question);
 	if (r < 0)
-		conclude(app, strerror(-r));
+		conclude(app, child_trouble(r));
 }
 
 void publish_candidate(struct app *app)
