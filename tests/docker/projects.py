@@ -13,6 +13,11 @@ from waiting import HOST, wait_until
 
 SHIPPED = images.REPO / "docker-compose.yml"
 
+# A look at containers starts a program and is worth a pause.
+PAUSE = 0.2
+# Those that are there, for what a failed test shows.
+LIVE = []
+
 # What differs: images that are there already, one set for each release, and nothing is tried twice.
 OVERRIDE = """\
 version: "3.8"
@@ -50,9 +55,11 @@ def options(option, files):
 class Services:
     """Containers by the service that they belong to."""
 
-    def __init__(self, docker, name):
+    def __init__(self, docker, name, label):
+        """`label` is what all of it has."""
         self.docker = docker
         self.name = name
+        self.label = "%s=%s" % (label, name)
 
     def labels(self, service):
         """Labels of the containers of a service."""
@@ -68,6 +75,13 @@ class Services:
         found = self.containers(service)
         assert len(found) == 1, "%s: %d containers of %s" % (self.name, len(found), service)
         return found[0]
+
+    def describe(self):
+        """States and last lines of all its containers."""
+        shown = self.docker.run("ps", "--all", "--quiet", "--filter", "label=" + self.label).stdout.split()
+        return "\n".join("%s\n%s" % (self.docker.run("ps", "--all", "--filter", "id=" + one, "--format",
+                                                    "{{.Names}}: {{.Status}}").stdout,
+                                     self.docker.run("logs", "--tail", 30, one).stdout) for one in shown)
 
     def roll(self):
         """HUP to every php container; returns when all have rolled."""
@@ -87,10 +101,10 @@ class Project(Services):
     """What `docker-compose up` makes of the file; docker-compose is that of the Debian release."""
 
     def __init__(self, docker, name, release, files):
-        super().__init__(docker, name)
+        super().__init__(docker, name, "com.docker.compose.project")
         self.port = free_port()
         endpoint = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-        assert endpoint.startswith("unix://"), "the engine must be on this machine, for the project's files: " + endpoint
+        assert endpoint.startswith("unix://"), "the engine cannot see the project's files: " + endpoint
         folders = {images.REPO, *(file.parent for file in files)}
         self._client = [
             "run", "--rm", "--env", "PORT=%s:%d" % (HOST, self.port), "--workdir", images.REPO,
@@ -103,36 +117,44 @@ class Project(Services):
         return self.docker(*self._client, *words, timeout=180)
 
     def labels(self, service):
-        return ["com.docker.compose.project=" + self.name, "com.docker.compose.service=" + service]
+        return [self.label, "com.docker.compose.service=" + service]
 
     def up(self):
         """Returns when every container is healthy."""
+        LIVE.append(self)
         self("up", "--detach", "--no-build")
         for service, count in {"php": 2, "nginx": 1, "redis": 1, "deploy": 1}.items():
             found = self.containers(service)
             assert len(found) == count, "%s: %d containers of %s" % (self.name, len(found), service)
             for container in found:
-                wait_until("%s is healthy" % container.name, 90, container.health, lambda health: health == "healthy")
+                wait_until("%s is healthy" % container.name, 90, container.health, lambda health: health == "healthy",
+                           PAUSE)
 
     def down(self):
-        """Ends and removes all of it."""
+        """Ends and removes all of it; once more does no harm."""
         self("down", "--volumes", "--timeout", 10)
+        if self in LIVE:
+            LIVE.remove(self)
 
     def left(self):
         """What there is of it: ids of containers and networks, names of volumes."""
-        label = "label=com.docker.compose.project=" + self.name
         return [found for words in (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
-                for found in self.docker(*words, "--quiet", "--filter", label).split()]
+                for found in self.docker(*words, "--quiet", "--filter", "label=" + self.label).split()]
 
 
 class Stack(Services):
     """What `docker stack deploy` makes of the file."""
 
     def __init__(self, docker, name, files):
-        super().__init__(docker, name)
-        deployer = copy.copy(docker)
-        deployer.env = {**docker.env, "PORT": str(free_port())}
-        deployer("stack", "deploy", *options("--compose-file", files), name, cwd=images.REPO)
+        super().__init__(docker, name, "com.docker.stack.namespace")
+        self._files = options("--compose-file", files)
+
+    def deploy(self):
+        """Returns when Swarm knows."""
+        LIVE.append(self)
+        deployer = copy.copy(self.docker)
+        deployer.env = {**self.docker.env, "PORT": str(free_port())}
+        deployer("stack", "deploy", *self._files, self.name, cwd=images.REPO)
 
     def labels(self, service):
         return ["com.docker.swarm.service.name=%s_%s" % (self.name, service)]
@@ -145,7 +167,7 @@ class Stack(Services):
     def wait_complete(self):
         """Waits until every task is there and healthy."""
         whole = {"php": "2/2", "nginx": "1/1", "redis": "1/1", "deploy": "1/1"}
-        wait_until("%s is complete" % self.name, 120, self.replicas, lambda seen: seen == whole)
+        wait_until("%s is complete" % self.name, 120, self.replicas, lambda seen: seen == whole, PAUSE)
 
     def tasks(self, service):
         """Ids of all tasks that a service has had, newest first."""
@@ -161,15 +183,15 @@ class Stack(Services):
                     timeout=240)
 
     def begin_removal(self):
-        """Asks Swarm to end all of it."""
-        self.docker("stack", "rm", self.name)
+        """Asks Swarm to end all of it, if there is any."""
+        self.docker.run("stack", "rm", self.name)
 
     def end_removal(self):
         """Returns when nothing is left, its volumes included."""
-        label = "label=com.docker.stack.namespace=" + self.name
         for words in (["ps", "--all"], ["network", "ls"]):
-            wait_until("%s is gone" % self.name, 120, lambda words=words: self.docker(*words, "--quiet", "--filter", label),
-                       lambda left: left == "")
-        volumes = self.docker("volume", "ls", "--quiet", "--filter", label).split()
+            wait_until("%s is gone" % self.name, 120, lambda words=words: self.docker(
+                *words, "--quiet", "--filter", "label=" + self.label), lambda left: left == "", PAUSE)
+        volumes = self.docker("volume", "ls", "--quiet", "--filter", "label=" + self.label).split()
         if volumes:
             self.docker("volume", "rm", *volumes)
+        LIVE.remove(self)

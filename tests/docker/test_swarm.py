@@ -21,11 +21,12 @@ AWAY_SECONDS = 120
 
 @pytest.fixture(scope="module")
 def swarm(docker, ready):
-    """stack(name) deploys the file and returns when all of it is there; removed afterwards."""
+    """stack(name) deploys the file; removed afterwards."""
     made = []
     with engine.swarm(docker), projects.override(ready) as override:
         def deploy(name):
             made.append(projects.Stack(docker, images.named(ready, name), [override]))
+            made[-1].deploy()
             return made[-1]
         yield deploy
         for stack in made:
@@ -44,7 +45,8 @@ class Absence:
         self.count = self.nginx.ask(self.visitor.visit).count
         self.tasks = stack.tasks("php")
         stack.scale("redis", 0)
-        wait_until("Redis is gone", 60, lambda: stack.containers("redis"), lambda left: left == [])
+        wait_until("Redis is gone", 60, lambda: stack.containers("redis"), lambda left: left == [],
+                   projects.PAUSE)
         self.begin = time.monotonic()
         # Each page takes long enough for two to do.
         self.crowd = Crowd(2, self.nginx.inside(lambda: release_of_check(post(PORT, "/check.php?nap=200"))),
@@ -102,7 +104,7 @@ def test_rolls_of_all_tasks_and_an_update_lose_no_request_and_no_session(stacks)
         count = visits(stack, visitor, count)
         stack.update("php")
         wait_until("the old tasks are gone", 60, lambda: before & {task.id for task in stack.containers("php")},
-                   lambda left: not left)
+                   lambda left: not left, projects.PAUSE)
         seen = load.stop()
     assert seen.failed == 0 and seen.requests > 1000, seen
     visits(stack, visitor, count)
@@ -125,6 +127,7 @@ def test_without_redis_for_two_minutes_no_task_is_replaced_and_sessions_come_bac
     stack.scale("redis", 1)
     stack.wait_complete()
     for task in stack.containers("php"):
-        wait_until("%s has its store again" % task.name, 60, task.status, lambda status: not status["degraded"])
+        wait_until("%s has its store again" % task.name, 60, task.status, lambda status: not status["degraded"],
+                   projects.PAUSE)
     visits(stack, absence.visitor, absence.count)
     assert stack.tasks("php") == absence.tasks
