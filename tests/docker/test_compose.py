@@ -104,7 +104,7 @@ def sessions_survive_rolls(project):
     """A visitor, and a crowd of which no request is lost, while every php container is sent HUPs."""
     visitor = Visitor(project.port)
     count = visits_everywhere(visitor, 0)
-    with Crowd(4, lambda: release_of_check(post(project.port, "/check.php"))) as crowd:
+    with Crowd(4, lambda: release_of_check(post(project.port, "/check.php?nap=20"))) as crowd:
         crowd.wait_answers(50)
         project.roll()
         count = visits_everywhere(visitor, count)
