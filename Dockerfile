@@ -23,6 +23,7 @@ RUN apt-get update && /tmp/install && apt-get clean && rm -rf /var/lib/apt/lists
 COPY php-fpm/php-fpm.conf /srv/php-fpm/
 COPY php-fpm/pool.d /srv/php-fpm/pool.d
 COPY php-fpm/conf.d /srv/php-fpm/conf.d
+COPY php-fpm/password.d /srv/php-fpm/password.d
 
 # Two releases of the sample app, and the symlink that a deployer moves. A volume on /srv/app begins as a
 # copy of this, with its owner: twinit moves `published` there.

@@ -55,6 +55,13 @@ def prepare(docker, release):
         build(docker, checked(release), folder, "--build-arg", "SAMPLE=" + sample(release))
 
 
+def prepare_compose(docker, release):
+    """docker-compose of that release of Debian, in an image: so no machine has to have both."""
+    with tempfile.TemporaryDirectory(prefix="twinit-") as folder:
+        shutil.copy(HERE / "images" / "compose.Dockerfile", Path(folder) / "Dockerfile")
+        build(docker, compose(release), folder, "--build-arg", "DEBIAN=" + release)
+
+
 def prepare_services(docker):
     """nginx and redis, of which all tests use the same."""
     need(docker, base("bookworm"), debootstrap)
@@ -80,6 +87,11 @@ def sample(release):
 def checked(release):
     """The sample with tests/app in every release, for clients that judge each answer."""
     return "%s-checked:%s" % (PREFIX, release)
+
+
+def compose(release):
+    """docker-compose of that release."""
+    return "%s-compose:%s" % (PREFIX, release)
 
 
 def debootstrap(docker, name):
