@@ -22,29 +22,38 @@ ROOT = "/var/www/html"
 
 
 def app(folder):
-    """Below the folder: two releases of the tests' scripts and the symlink, to be copied to /srv/app."""
+    """Two releases of the tests' scripts and the symlink in a new folder, as a deployer leaves them."""
     for release in "12":
-        public = folder / "app" / "releases" / release / "public"
+        public = folder / "releases" / release / "public"
         public.mkdir(parents=True)
         (public / "release.txt").write_text(release)
         for script in (images.REPO / "tests" / "app").glob("*.php"):
             text = script.read_text(encoding="utf-8")
             (public / script.name).write_text(text.replace("@RELEASE@", release), encoding="utf-8")
-    (folder / "app" / "current").symlink_to("releases/1")
+    (folder / "current").symlink_to("releases/1")
 
 
-def with_three_lines(docker, release, base, *lines):
+def two_apps(folder):
+    """The twinit.conf of doc/docker.md and what it names."""
+    folder.mkdir()
+    (folder / "twinit.conf").write_text(readme.block("[app shop]", "doc/docker.md"))
+    for name, port in (("shop", 9000), ("blog", 9001)):
+        app(folder / name)
+        (folder / (name + ".conf")).write_text(
+            "[global]\nerror_log = /proc/self/fd/2\nlog_level = warning\n"
+            "[%s]\nuser = www-data\ngroup = www-data\nlisten = %d\npm = static\npm.max_children = 4\n" % (name, port))
+
+
+def with_three_lines(docker, release, name, base, *lines, content=app):
     """The image that somebody makes of `base` with README's three lines and these before them."""
     three = readme.block("COPY --from=twinit")
     assert len(three.splitlines()) == 3, "README promises three lines:\n" + three
-    name = images.named(release, "front-of-" + base.partition(":")[0])
     with tempfile.TemporaryDirectory(prefix="twinit-") as path:
-        folder = Path(path)
-        app(folder)
+        content(Path(path) / "app")
         text = "FROM %s AS twinit\nFROM %s\n%s\n%s" % (images.program(release), base, "\n".join(lines), three)
-        (folder / "Dockerfile").write_text(text)
-        images.build(docker, name, folder)
-    return name
+        (Path(path) / "Dockerfile").write_text(text)
+        images.build(docker, images.named(release, name), path)
+    return images.named(release, name)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +66,7 @@ def plain_image(docker, ready):
 @pytest.fixture(scope="session")
 def site_image(docker, ready, plain_image):
     """A site on php:8-fpm, code in the image, with twinit in front; releases are there too."""
-    return with_three_lines(docker, ready, plain_image, "COPY --chown=1000:1000 app /srv/app", "COPY app/releases/1/public " + ROOT)
+    return with_three_lines(docker, ready, "site", plain_image, "COPY --chown=1000:1000 app /srv/app", "COPY app/releases/1/public " + ROOT)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +75,7 @@ def musl_image(docker, ready):
     name = "%s-musl:%s" % (images.PREFIX, ready)
     stub = images.REPO / "tests" / "support" / "stub-fpm.c"
     images.build_own(docker, name, "musl", stub, images.HERE / "images" / "stub", BUILDER=images.builder(ready))
-    return with_three_lines(docker, ready, name)
+    return with_three_lines(docker, ready, "musl-site", name)
 
 
 def check(path="/check.php", root=ROOT):
@@ -100,6 +109,7 @@ def test_three_lines_are_enough_to_serve_roll_and_stop(php, site_image):
 
 
 def test_a_release_behind_a_symlink_rolls_there_too(php, web, site_image):
+    """With the variables that README shows."""
     variables = readme.block("ENV TWINIT_APP_RELEASE").removeprefix("ENV ").replace("\\\n", " ").split()
     task = php([word for variable in variables for word in ("--env", variable)], image=site_image)
     task.wait_healthy()
@@ -113,6 +123,30 @@ def test_a_release_behind_a_symlink_rolls_there_too(php, web, site_image):
     assert seen.failed == 0 and seen.requests > 50, seen
     assert "2 2 2 2 POST" in web.post()
     assert task.app()["isolation"] == "path"
+    assert task.stop() == 0, task.logs()
+
+
+def test_two_sites_in_one_image_roll_one_by_one_and_together(docker, php, plain_image, debian):
+    image = with_three_lines(docker, debian, "two-sites", plain_image, "COPY app/twinit.conf /etc/",
+                             *("COPY app/%s.conf /etc/%s/php-fpm.conf\nCOPY app/%s /srv/%s" % ((name,) * 4)
+                               for name in ("shop", "blog")), content=two_apps)
+    task = php(image=image)
+    task.wait_healthy()
+
+    def serves(name, port):
+        root = "/srv/%s/current/public" % name
+        return task.ask(lambda: clients.release_of_check(clients.fpm_post((FPM[0], port), "/check.php", root=root)))
+
+    def rolls():
+        return {app["name"]: app["rolls"] for app in task.status()["apps"]}
+
+    assert task.exec("sh", "-c", "ln -sfn releases/2 /srv/shop/current").returncode == 0
+    done = task.exec("twinit", "restart", "shop")
+    assert done.returncode == 0 and rolls() == {"shop": 1, "blog": 0}, done.stdout
+    assert (serves("shop", 9000), serves("blog", 9001)) == (2, 1)
+    assert task.exec("twinit", "restart").returncode == 0
+    assert rolls() == {"shop": 2, "blog": 1}
+    assert "NOTICE" not in task.logs(), "log_level = warning"
     assert task.stop() == 0, task.logs()
 
 

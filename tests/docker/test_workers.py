@@ -44,6 +44,15 @@ def test_a_worker_without_handlers_ends_by_the_signal_and_says_so(php, name, sta
     assert task.wait() == status
 
 
+def test_a_hup_begins_a_worker_again_where_docker_restarts_it(php):
+    """Only because the image has a STOPSIGNAL: without one Docker takes the HUP for a stop."""
+    task = php(["--restart", "always"], "php", "-r", 'echo "begun\n"; while (true) { usleep(1000); }', name="worker")
+    wait_until("the worker has begun", 30, lambda: task.logs().count("begun"), lambda seen: seen == 1)
+    task.kill("HUP")
+    wait_until("it has begun again", 60, lambda: task.logs().count("begun"), lambda seen: seen == 2)
+    assert task.inspect(".RestartCount") == 1
+
+
 def test_a_worker_that_is_over_takes_its_container_and_what_it_started_along(php):
     task = php([], "sh", "-c", "sleep 600 & exit 3", name="worker")
     assert task.wait() == 3
