@@ -66,7 +66,8 @@ def plain_image(docker, ready):
 @pytest.fixture(scope="session")
 def site_image(docker, ready, plain_image):
     """A site on php:8-fpm, code in the image, with twinit in front; releases are there too."""
-    return with_three_lines(docker, ready, "site", plain_image, "COPY --chown=1000:1000 app /srv/app", "COPY app/releases/1/public " + ROOT)
+    return with_three_lines(docker, ready, "site", plain_image, "COPY --chown=1000:1000 app /srv/app",
+                            "COPY app/releases/1/public " + ROOT)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import images
 from waiting import wait_until
 
 # An hour's worth of checks at an interval of 5 s, in so many calls of docker exec.
-CHECKS, EXECS = 720, 120
+CHECKS, EXECS = 720, 60
 # Orphans that outlive the shell that made them, and end later on their own.
 ORPHANS = 'i=0; while [ $i -lt %d ]; do i=$((i + 1)); %s (sleep 0.5 &); done'
 
