@@ -101,6 +101,8 @@ def swarm(docker):
         yield
     finally:
         docker("swarm", "leave", "--force")
+        # The bridge of its containers to the host stays otherwise.
+        docker.run("network", "rm", "docker_gwbridge")
 
 
 def _tail(path):

@@ -47,6 +47,24 @@ def override(release):
         yield path
 
 
+def visit_all_masters(visit, count):
+    """Visits of one visitor until both masters of both php containers have answered; each adds one to the count.
+
+    Returns the last count.
+    """
+    seen = set()
+
+    def look():
+        nonlocal count
+        made = visit()
+        assert made.count == count + 1, "after %d: %s" % (count, made)
+        count = made.count
+        seen.add((made.host, made.replica))
+        return seen
+    wait_until("four masters answer", 60, look, lambda seen: len(seen) == 4)
+    return count
+
+
 def options(option, files):
     """The option before each file, the shipped one first."""
     return [word for file in (SHIPPED, *files) for word in (option, file)]
@@ -97,6 +115,12 @@ class Services:
         self.roll()
 
 
+def forget(services):
+    """There is nothing of them to show any more."""
+    if services in LIVE:
+        LIVE.remove(services)
+
+
 class Project(Services):
     """What `docker-compose up` makes of the file; docker-compose is that of the Debian release."""
 
@@ -131,10 +155,9 @@ class Project(Services):
                            PAUSE)
 
     def down(self):
-        """Ends and removes all of it; once more does no harm."""
+        """Ends and removes all of it, if there is any."""
         self("down", "--volumes", "--timeout", 10)
-        if self in LIVE:
-            LIVE.remove(self)
+        forget(self)
 
     def left(self):
         """What there is of it: ids of containers and networks, names of volumes."""
@@ -194,4 +217,4 @@ class Stack(Services):
         volumes = self.docker("volume", "ls", "--quiet", "--filter", "label=" + self.label).split()
         if volumes:
             self.docker("volume", "rm", *volumes)
-        LIVE.remove(self)
+        forget(self)

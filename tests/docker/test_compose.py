@@ -17,7 +17,6 @@ from waiting import wait_until
 FPM_PORT = 9000
 SLOW_MS = 3000
 
-
 # Names of projects, and what is added to the shipped file.
 VARIANTS = {"plain": [], "seccomp": ["docker-compose.seccomp.yml"], "read-only": ["docker-compose.read-only.yml"]}
 
@@ -43,21 +42,6 @@ def connections_of_nginx(task):
     lines = [line.split() for name in ("tcp", "tcp6")
              for line in Path("/proc/%d/net/%s" % (task.pid, name)).read_text().splitlines()[1:]]
     return sum(line[1].endswith(":%04X" % FPM_PORT) and line[3] == "01" for line in lines)
-
-
-def visits_everywhere(visitor, count):
-    """Visits until all four masters have answered; each visit adds one to the count. Returns the last count."""
-    seen = set()
-
-    def look():
-        nonlocal count
-        visit = visitor.visit()
-        assert visit.count == count + 1, "after %d: %s" % (count, visit)
-        count = visit.count
-        seen.add((visit.host, visit.replica))
-        return seen
-    wait_until("four masters answer", 60, look, lambda seen: len(seen) == 4)
-    return count
 
 
 def as_root(container, *words):
@@ -103,13 +87,13 @@ def keeps_sessions_drains_and_leaves_nothing(project):
 def sessions_survive_rolls(project):
     """A visitor, and a crowd of which no request is lost, while every php container is sent HUPs."""
     visitor = Visitor(project.port)
-    count = visits_everywhere(visitor, 0)
+    count = projects.visit_all_masters(visitor.visit, 0)
     with Crowd(4, lambda: release_of_check(post(project.port, "/check.php?nap=20"))) as crowd:
         crowd.wait_answers(50)
         project.roll()
-        count = visits_everywhere(visitor, count)
+        count = projects.visit_all_masters(visitor.visit, count)
         project.roll_to(2)
-        visits_everywhere(visitor, count)
+        projects.visit_all_masters(visitor.visit, count)
         crowd.wait_answers(50)
     assert not crowd.failures() and not crowd.refused()
     assert visitor.visit().release == "2"

@@ -7,6 +7,7 @@ Two stacks: one whose Redis is away for two minutes, and one for what goes on me
 """
 
 import time
+
 import pytest
 
 import engine
@@ -25,9 +26,12 @@ def swarm(docker, ready):
     made = []
     with engine.swarm(docker), projects.override(ready) as override:
         def deploy(name):
-            made.append(projects.Stack(docker, images.named(ready, name), [override]))
-            made[-1].deploy()
-            return made[-1]
+            stack = projects.Stack(docker, images.named(ready, name), [override])
+            stack.begin_removal()
+            stack.end_removal()
+            made.append(stack)
+            stack.deploy()
+            return stack
         yield deploy
         for stack in made:
             stack.begin_removal()
@@ -45,8 +49,7 @@ class Absence:
         self.count = self.nginx.ask(self.visitor.visit).count
         self.tasks = stack.tasks("php")
         stack.scale("redis", 0)
-        wait_until("Redis is gone", 60, lambda: stack.containers("redis"), lambda left: left == [],
-                   projects.PAUSE)
+        wait_until("Redis is gone", 60, lambda: stack.containers("redis"), lambda left: left == [], projects.PAUSE)
         self.begin = time.monotonic()
         # Each page takes long enough for two to do.
         self.crowd = Crowd(2, self.nginx.inside(lambda: release_of_check(post(PORT, "/check.php?nap=200"))),
@@ -71,21 +74,9 @@ def stacks(swarm):
 
 
 def visits(stack, visitor, count):
-    """Visits through nginx until both masters of both tasks have answered; each adds one to the count.
-
-    Returns the last count.
-    """
-    nginx, seen = stack.container("nginx"), set()
-
-    def look():
-        nonlocal count
-        visit = nginx.ask(visitor.visit)
-        assert visit.count == count + 1, "after %d: %s" % (count, visit)
-        count = visit.count
-        seen.add((visit.host, visit.replica))
-        return seen
-    wait_until("four masters answer", 60, look, lambda seen: len(seen) == 4)
-    return count
+    """projects.visit_all_masters() through the nginx of a stack."""
+    nginx = stack.container("nginx")
+    return projects.visit_all_masters(lambda: nginx.ask(visitor.visit), count)
 
 
 def test_a_session_counts_by_one_whichever_task_and_master_answers(stacks):
