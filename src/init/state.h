@@ -97,9 +97,10 @@ struct lane_watch {
 	struct drain_answer seen; /* the last answer of the drain */
 	uint32_t drain_set;       /* which masters it looks at: bit i for masters[i] */
 	uint64_t drain_since_ms;
-	bool drain_over; /* nobody looks any more: its time is over, or its helper died */
-	unsigned late;   /* requests that were not done when the drain's time was over */
-	bool watched;    /* abandoned: a connection that arrives gets a rescue master */
+	struct deadline again; /* starts another helper */
+	bool drain_over;       /* nobody looks any more: its time is over, or its helper died */
+	unsigned late;         /* requests that were not done when the drain's time was over */
+	bool watched;          /* abandoned: a connection that arrives gets a rescue master */
 	struct lane_listener listeners[POOLS_MAX];
 };
 
