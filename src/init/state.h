@@ -127,7 +127,8 @@ enum deploy_step {
 struct deploy {
 	enum deploy_step step;
 	bool is_rollback;
-	bool at_once; /* over the way back, without a roll of its own */
+	bool at_once;        /* the roll at hand is to go back, by an operator */
+	unsigned generation; /* that was active when the helper was asked */
 	struct helper helper;
 	struct pointing pointing;
 	uint32_t roll;             /* the number of that roll */
