@@ -64,10 +64,15 @@ def releases_of(crowd):
     return {record.answer for record in crowd.records if record.failure is None}
 
 
+def served_by(records, release):
+    """Records that this release answered, or that nobody did: then it is to blame."""
+    return [record for record in records if record.failure or record.answer == release]
+
+
 def too_late(records, left):
-    """Records that were begun when somebody who had asked later than its first answer had already been served
-    by another release, and that `left`, the release that was left, served all the same."""
-    answered = [record for record in records if record.failure is None]
-    first = min(record.end for record in answered if record.answer == left)
-    others = [record.end for record in answered if record.answer != left and record.begin > first]
-    return [record for record in answered if record.answer == left and record.begin > min(others)]
+    """P2 for a release that was left: its records that were begun after somebody who had asked later than its
+    first answer had been served by another release."""
+    of_it = served_by(records, left)
+    first = min(record.end for record in of_it)
+    others = [record.end for record in records if not record.failure and record.answer != left and record.begin > first]
+    return [record for record in of_it if record.begin > min(others)]
