@@ -260,5 +260,7 @@ int pin_write_prepend(FILE *out, const char *link, const char *release, const ch
 		put_php(out, own_prepend);
 		fputs(";\n", out);
 	}
-	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
+	if (fflush(out) != 0)
+		return -errno;
+	return ferror(out) ? -EIO : 0;
 }

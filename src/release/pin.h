@@ -37,7 +37,7 @@ MUST_CHECK int pin_tree(const char *link, const char *release, bool read_only);
  * Write the PHP file that path isolation prepends to each script: it sets SCRIPT_FILENAME,
  * DOCUMENT_ROOT and PATH_TRANSLATED to the real release, answers 500 to a request whose
  * DOCUMENT_ROOT is another site's, then runs @own_prepend, the pool's own auto_prepend_file (may
- * be "").  0 or -EIO.
+ * be "").  0 or -errno.
  */
 MUST_CHECK int pin_write_prepend(FILE *out, const char *link, const char *release,
                                  const char *docroot, const char *own_prepend);

@@ -480,7 +480,7 @@ static void test_what_cannot_be_written_is_told(void **state)
 
 	(void)state;
 	assert_non_null(full);
-	assert_int_equal(pin_write_prepend(full, "/a", "/b", "", ""), -EIO);
+	assert_int_equal(pin_write_prepend(full, "/a", "/b", "", ""), -ENOSPC);
 	fclose(full);
 }
 
