@@ -179,7 +179,7 @@ struct app {
 	struct helper publisher;
 	const struct generation *publishing; /* NULL: nothing at the moment */
 	enum answer published;               /* is the candidate? */
-	char publish_why[WHY_SIZE]; /* why the active release is not published; empty: it is */
+	char publish_why[128]; /* why the active release is not published; empty: it is */
 
 	struct watch watch;
 	struct deploy deploy;
