@@ -106,7 +106,7 @@ def test_a_roll_is_refused_while_it_stops(boot):
         c.signal("HUP")
         c.log.wait("asked to roll while stopping, ignoring")
         code, text = c.tell("restart")
-        assert code == 1 and "cannot roll now: the container is stopping" in text
+        assert code == 1 and "cannot do that now: the container is stopping" in text
         slow.end()
     assert c.wait() == 0
     assert len(c.events.find(" start ")) == 2
