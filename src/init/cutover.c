@@ -19,6 +19,12 @@ static int keep_way_back(struct app *app)
 	return r;
 }
 
+static void forget_way_back(struct app *app, unsigned lane)
+{
+	for (unsigned i = 0; i < app->lanes_count; i++)
+		lanes_forget(&app->lanes[i], lane);
+}
+
 /* All addresses move, or none does. */
 static int steer(struct app *app, unsigned lane)
 {
@@ -70,13 +76,15 @@ void cutover_to_candidate(struct app *app)
 	bool lingers = watch_wanted(app);
 	int r = 0;
 
-	if (lingers)
+	/* Of several addresses the second may fail, and then the first has to go back. */
+	if (lingers || app->lanes_count > 1)
 		r = keep_way_back(app);
 	if (r >= 0)
 		r = steer(app, lane);
 	if (r < 0) {
-		report_text(app, NEWS_REPLICA_FAILED, "cannot move the connections to it: %s",
-		            strerror(-r));
+		struct text why = TEXT(app->why);
+
+		text_add(&why, "cannot move the connections to the new masters: %s", strerror(-r));
 		rollout_cutover_failed(&app->rollout);
 		return;
 	}
@@ -91,6 +99,8 @@ void cutover_to_candidate(struct app *app)
 	say_cutover(app);
 	if (lingers)
 		watch_begin(app, old, old_lane);
+	else
+		forget_way_back(app, old_lane);
 }
 
 /* Why, when no one has said it: an active master is not there any more. */
@@ -130,8 +140,7 @@ void cutover_back(struct app *app)
 	change_guard(app, GROUP_OLD, back);
 	watch_end(app);
 	report(app->supervisor, &news);
-	for (unsigned i = 0; i < app->lanes_count; i++)
-		lanes_forget(&app->lanes[i], bad_lane);
+	forget_way_back(app, bad_lane);
 	publish_active(app);
 }
 
@@ -140,8 +149,7 @@ void drain_old(struct app *app)
 	app->drain_long = false;
 	deadline_arm(&app->supervisor->loop, &app->drain_long_at, DRAIN_LONG_MS);
 	if (app->watch.back)
-		for (unsigned i = 0; i < app->lanes_count; i++)
-			lanes_forget(&app->lanes[i], app->watch.back_lane);
+		forget_way_back(app, app->watch.back_lane);
 	watch_end(app);
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
