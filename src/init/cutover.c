@@ -19,6 +19,12 @@ static int keep_way_back(struct app *app)
 	return r;
 }
 
+static void forget_way_back(struct app *app, unsigned lane)
+{
+	for (unsigned i = 0; i < app->lanes_count; i++)
+		lanes_forget(&app->lanes[i], lane);
+}
+
 /* All addresses move, or none does. */
 static int steer(struct app *app, unsigned lane)
 {
@@ -68,17 +74,21 @@ void cutover_to_candidate(struct app *app)
 	struct generation *old = app->active;
 	unsigned old_lane = app->lane, lane = app->build_lane;
 	bool lingers = watch_wanted(app);
-	int r = lingers ? keep_way_back(app) : 0;
+	int r = 0;
 
-	if (r < 0) {
+	/* Of several addresses the second may fail, and then the first has to go back. */
+	if (lingers || app->lanes_count > 1)
+		r = keep_way_back(app);
+	if (r < 0 && lingers) {
 		log_errno(r, "%s: cannot keep a way back, rolling without linger",
 		          app->config.name);
 		lingers = false;
 	}
 	r = steer(app, lane);
 	if (r < 0) {
-		report_text(app, NEWS_REPLICA_FAILED, "cannot move the connections to it: %s",
-		            strerror(-r));
+		struct text why = TEXT(app->why);
+
+		text_add(&why, "cannot move the connections to the new masters: %s", strerror(-r));
 		rollout_cutover_failed(&app->rollout);
 		return;
 	}
@@ -93,6 +103,8 @@ void cutover_to_candidate(struct app *app)
 	say_cutover(app);
 	if (lingers)
 		watch_begin(app, old, old_lane);
+	else
+		forget_way_back(app, old_lane);
 }
 
 /* Why, when no one has said it: an active master is not there any more. */
@@ -132,8 +144,7 @@ void cutover_back(struct app *app)
 	change_guard(app, GROUP_OLD, back);
 	watch_end(app);
 	report(app->supervisor, &news);
-	for (unsigned i = 0; i < app->lanes_count; i++)
-		lanes_forget(&app->lanes[i], bad_lane);
+	forget_way_back(app, bad_lane);
 	publish_active(app);
 }
 
@@ -142,8 +153,7 @@ void drain_old(struct app *app)
 	app->drain_long = false;
 	deadline_arm(&app->supervisor->loop, &app->drain_long_at, DRAIN_LONG_MS);
 	if (app->watch.back)
-		for (unsigned i = 0; i < app->lanes_count; i++)
-			lanes_forget(&app->lanes[i], app->watch.back_lane);
+		forget_way_back(app, app->watch.back_lane);
 	watch_end(app);
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];

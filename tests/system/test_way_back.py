@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,26 @@ def test_the_linger_ends_by_itself_and_by_one_more_roll(boot):
     c.set(linger="60s")
     assert c.tell("rollback")[0] == 0
     assert c.release() == "1"
+
+
+def test_a_cutover_that_fails_half_way_leaves_all_addresses_where_they_were(make):
+    c = make(unix=True, pools=2)
+    c.boot()
+    first, second = map(Path, c.addresses)
+    aside = second.with_name("aside")
+    second.rename(aside)
+    second.mkdir()
+    c.deploy(2)
+    code, text = c.tell("restart")
+    assert code == 1 and "release 1 serves on: cannot move the connections to the new masters" in text
+    second.rmdir()
+    aside.rename(second)
+    for address in first, second:
+        assert c.request(address=str(address)).startswith("1 ")
+    c.roll()
+    for address in first, second:
+        assert c.request(address=str(address)).startswith("2 ")
+    assert not list(c.directory.glob("sock?.?")), "names of lanes are left"
 
 
 # --- rollback

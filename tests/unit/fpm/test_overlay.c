@@ -17,8 +17,8 @@
 static char why[512];
 
 /* What a replica is started with, from what `php-fpm -tt` and `php-fpm -i` would print. */
-static char *write_overlay(const char *directives, const char *info, const struct overlay_pin *pin,
-                           int wanted)
+static char *write_overlay_with(const char *directives, const char *info,
+                                const struct overlay_pin *pin, bool pages, int wanted)
 {
 	static const char *const listen[] = { "127.0.0.1:9000", "9001" };
 	char *printed = NULL, *overlay_text = NULL, *rest, *copy = strdup(directives);
@@ -46,6 +46,7 @@ static char *write_overlay(const char *directives, const char *info, const struc
 		.process_control_timeout_ms = 30001,
 		.listen = listen,
 		.shares = &settings,
+		.pages = pages,
 		.pin = pin,
 	};
 	stream = open_memstream(&overlay_text, &size);
@@ -58,6 +59,12 @@ static char *write_overlay(const char *directives, const char *info, const struc
 	if (r != wanted)
 		fail_msg("got %d, \"%s\"", r, why);
 	return overlay_text;
+}
+
+static char *write_overlay(const char *directives, const char *info, const struct overlay_pin *pin,
+                           int wanted)
+{
+	return write_overlay_with(directives, info, pin, false, wanted);
 }
 
 #define STATIC "[www]\nlisten = 9000\npm = static\npm.max_children = 5\n"
@@ -91,6 +98,27 @@ static void test_the_least_overlay(void **state)
 	                           "listen = '127.0.0.1:9000'\n"
 	                           "pm.status_listen = '/nonexistent/twinit/www.status'\n" PROBE(
 					   "www") "security.limit_extensions = \"\"\n");
+	free(text);
+}
+
+static void test_the_first_pool_has_one_for_pages(void **state)
+{
+	(void)state;
+	char *text = write_overlay_with("[global]\nprocess.max = 20\n" STATIC
+	                                "php_admin_value[memory_limit] = 64M\n"
+	                                "[api]\nlisten = 9001\npm = static\npm.max_children = 2\n",
+	                                "", NULL, true, 0);
+	const char *pages = strstr(text, "[twinit-www-pages]\n"
+	                                 "pm = ondemand\n"
+	                                 "pm.max_children = 4\n"
+	                                 "pm.process_idle_timeout = 10s\n"
+	                                 "listen = '/nonexistent/twinit/www.pages'\n");
+
+	assert_non_null(pages);
+	assert_non_null(strstr(pages, "php_admin_value[memory_limit] = "));
+	assert_null(strstr(text, "[twinit-api-pages]"));
+	/* 20, 6 of ours for each pool, 4 for pages */
+	assert_non_null(strstr(text, "process.max = 36\n"));
 	free(text);
 }
 
@@ -496,21 +524,24 @@ static void test_the_dump_config(void **state)
 
 static void test_decoys_differ(void **state)
 {
-	char a[LISTEN_SIZE], b[LISTEN_SIZE], c[LISTEN_SIZE];
+	char a[LISTEN_SIZE], b[LISTEN_SIZE], c[LISTEN_SIZE], d[LISTEN_SIZE];
 
 	(void)state;
 	overlay_decoy_listen("www", a);
 	overlay_decoy_status("www", b);
 	overlay_decoy_probe("www", c);
+	overlay_decoy_pages("www", d);
 	assert_string_equal(a, "/nonexistent/twinit/www.listen");
 	assert_string_equal(b, "/nonexistent/twinit/www.status");
 	assert_string_equal(c, "/nonexistent/twinit/www.probe");
+	assert_string_equal(d, "/nonexistent/twinit/www.pages");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_least_overlay),
+		cmocka_unit_test(test_the_first_pool_has_one_for_pages),
 		cmocka_unit_test(test_all_that_a_probe_pool_inherits),
 		cmocka_unit_test(test_path_isolation),
 		cmocka_unit_test(test_open_basedir_of_php_ini_lets_the_prepended_file_in),

@@ -92,6 +92,37 @@ static void test_each_connection_goes_to_the_wanted_lane(void **state)
 		in_child_row(families[i], steer_all, (void *)families[i]);
 }
 
+static void cut_over_and_back(void *context)
+{
+	struct address address = free_address(context);
+	struct lanes lanes;
+
+	CHECK(lanes_open(&lanes, &address) == 0);
+	CHECK(lanes_keep(&lanes) == 0);
+	CHECK(lanes_cutover(&lanes, 1) == 0);
+	int bad = queue_on(&lanes, &address, 1, "bad");
+	CHECK(lanes_cutover(&lanes, 0) == 0);
+	lanes_forget(&lanes, 1);
+	for (int i = 0; i < VISITORS; i++) {
+		int visitor = queue_on(&lanes, &address, 0, "back");
+
+		take_from(&lanes, 0, "back");
+		close(visitor);
+	}
+	take_from(&lanes, 1, "bad");
+	CHECK(all_empty(&lanes));
+	close(bad);
+	lanes_close(&lanes);
+}
+
+static void test_a_cutover_leads_back(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		in_child_row(families[i], cut_over_and_back, (void *)families[i]);
+}
+
 static void queue_and_cut_over(void *context)
 {
 	struct address address = free_address(context);
@@ -385,6 +416,94 @@ static void test_a_lane_that_was_prepared_in_vain_leaves_no_file(void **state)
 	assert_int_equal(scratch_count(dir), 0);
 }
 
+static void test_a_kept_lane_can_be_gone_back_to(void **state)
+{
+	char dir[SCRATCH_PATH_SIZE];
+	struct address address;
+	struct lanes lanes;
+
+	(void)state;
+	scratch_dir(dir);
+	address = unix_address(dir);
+	assert_int_equal(lanes_open(&lanes, &address), 0);
+	assert_int_equal(lanes_prepare(&lanes, 1), 0);
+	assert_int_equal(lanes_keep(&lanes), 0);
+	assert_int_equal(lanes_cutover(&lanes, 1), 0);
+	assert_int_equal(scratch_count(dir), 2);
+	visit_lane(&lanes, &address, 1);
+
+	int late = queue_on(&lanes, &address, 1, "late");
+	assert_int_equal(lanes_cutover(&lanes, 0), 0);
+	lanes_forget(&lanes, 1);
+	int back = queue_on(&lanes, &address, 0, "back");
+	take_from(&lanes, 0, "back");
+	close(back);
+	take_from(&lanes, 1, "late");
+	close(late);
+	assert_int_equal(scratch_count(dir), 1);
+	lanes_close(&lanes);
+	assert_int_equal(scratch_count(dir), 0);
+}
+
+static void test_a_forgotten_lane_cannot_be_gone_back_to(void **state)
+{
+	char dir[SCRATCH_PATH_SIZE];
+	struct address address;
+	struct lanes lanes;
+
+	(void)state;
+	scratch_dir(dir);
+	address = unix_address(dir);
+	assert_int_equal(lanes_open(&lanes, &address), 0);
+	assert_int_equal(lanes_keep(&lanes), 0);
+	/* The one that serves has a name that visitors know. */
+	lanes_forget(&lanes, 0);
+	assert_int_equal(lanes_prepare(&lanes, 1), 0);
+	assert_int_equal(lanes_keep(&lanes), 0);
+	assert_int_equal(lanes_cutover(&lanes, 1), 0);
+	lanes_forget(&lanes, 0);
+	assert_int_equal(scratch_count(dir), 1);
+	assert_int_equal(lanes_cutover(&lanes, 0), -ENOENT);
+	assert_int_equal(lanes.active, 1);
+	visit_lane(&lanes, &address, 1);
+	lanes_close(&lanes);
+	assert_int_equal(scratch_count(dir), 0);
+}
+
+static void test_a_kept_name_goes_with_the_rest(void **state)
+{
+	char dir[SCRATCH_PATH_SIZE];
+	struct address address;
+	struct lanes lanes;
+
+	(void)state;
+	scratch_dir(dir);
+	address = unix_address(dir);
+	assert_int_equal(lanes_open(&lanes, &address), 0);
+	assert_int_equal(lanes_prepare(&lanes, 1), 0);
+	assert_int_equal(lanes_keep(&lanes), 0);
+	assert_int_equal(lanes_cutover(&lanes, 1), 0);
+	assert_int_equal(scratch_count(dir), 2);
+	lanes_close(&lanes);
+	assert_int_equal(scratch_count(dir), 0);
+}
+
+static void test_a_file_where_a_name_is_to_be_kept_stays(void **state)
+{
+	char dir[SCRATCH_PATH_SIZE];
+	struct address address;
+	struct lanes lanes;
+
+	(void)state;
+	scratch_dir(dir);
+	address = unix_address(dir);
+	assert_int_equal(lanes_open(&lanes, &address), 0);
+	scratch_file(at("%s/php.sock.A", dir), "somebody's");
+	assert_int_equal(lanes_keep(&lanes), -EEXIST);
+	assert_int_equal(unlink(at("%s/php.sock.A", dir)), 0);
+	lanes_close(&lanes);
+}
+
 static void test_a_unix_socket_has_the_mode_and_owner_it_shall_have(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
@@ -591,6 +710,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_connection_goes_to_the_wanted_lane),
 		TEST(test_who_is_queued_stays_through_a_cutover),
+		TEST(test_a_cutover_leads_back),
 		TEST(test_a_bare_port_takes_both_families),
 		TEST(test_any_ipv6_leaves_ipv4_to_others),
 		TEST(test_a_port_is_never_shared_with_a_stranger),
@@ -600,6 +720,10 @@ int main(void)
 		TEST(test_it_needs_no_capability),
 		TEST(test_a_unix_cutover_renames_a_new_socket_over_the_path),
 		TEST(test_a_lane_that_was_prepared_in_vain_leaves_no_file),
+		TEST(test_a_kept_lane_can_be_gone_back_to),
+		TEST(test_a_forgotten_lane_cannot_be_gone_back_to),
+		TEST(test_a_kept_name_goes_with_the_rest),
+		TEST(test_a_file_where_a_name_is_to_be_kept_stays),
 		TEST(test_a_unix_socket_has_the_mode_and_owner_it_shall_have),
 		TEST(test_a_stranger_on_the_path_keeps_it),
 		TEST(test_a_dead_strangers_socket_is_replaced),
