@@ -1,0 +1,5 @@
+<?php
+// Release @RELEASE@: a page that needs a static file of its own release. Only the tests install this.
+header('Content-Type: text/plain');
+
+echo 'asset-@RELEASE@.txt';
