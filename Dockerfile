@@ -1,5 +1,6 @@
+# Only the program, to be copied into other images:   docker build -t twinit .
 # The sample site's PHP image with twinit as PID 1:   docker compose up --build
-# Only the program, to be copied into other images:   docker build --target twinit -t twinit .
+# A builder without BuildKit (Docker before 23) makes every stage up to the one that is asked for.
 ARG DEBIAN=bookworm
 
 FROM debian:${DEBIAN}-slim AS build
@@ -12,17 +13,19 @@ COPY Makefile VERSION ./
 COPY src src
 RUN make build && strip build/twinit
 
-# One static file: runs in any image.
-FROM scratch AS twinit
-COPY --from=build /src/build/twinit /usr/local/sbin/twinit
-
 FROM debian:${DEBIAN}-slim AS php
+# For the one program of systemd that php-fpm's package asks for, all of systemd would come.
 COPY php-fpm/install /tmp/install
-RUN apt-get update && /tmp/install && apt-get clean && rm -rf /var/lib/apt/lists/* /tmp/install
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends systemd-standalone-tmpfiles \
+ && /tmp/install \
+ && apt-get clean \
+ && rm -rf /var/lib/apt/lists/* /tmp/install
 
 COPY php-fpm/php-fpm.conf /srv/php-fpm/
 COPY php-fpm/pool.d /srv/php-fpm/pool.d
 COPY php-fpm/conf.d /srv/php-fpm/conf.d
+COPY php-fpm/password.d /srv/php-fpm/password.d
 
 # Two releases of the sample app, and the symlink that a deployer moves. A volume on /srv/app begins as a
 # copy of this, with its owner: twinit moves `published` there.
@@ -36,7 +39,7 @@ RUN cp -R /srv/app/releases/1 /srv/app/releases/2 \
  && install -d -o 1000 -g 1000 /run/twinit \
  && chown -hR 1000:1000 /srv/app
 
-COPY --from=twinit /usr/local/sbin/twinit /usr/local/sbin/twinit
+COPY --from=build /src/build/twinit /usr/local/sbin/twinit
 
 # The empty element stands for the distribution's own folder of ini files. DOCROOT is what lets twinit pin
 # releases by path where the container may not make mount namespaces, as with Docker's default options.
@@ -52,4 +55,9 @@ USER 1000:1000
 EXPOSE 9000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["twinit", "health"]
+ENTRYPOINT ["twinit"]
+
+# One static file that runs in any image; the last stage, so that it is what a plain `docker build` gives.
+FROM scratch AS twinit
+COPY --from=build /src/build/twinit /usr/local/sbin/twinit
 ENTRYPOINT ["twinit"]

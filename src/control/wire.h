@@ -31,9 +31,10 @@ struct wire_request {
 	uint32_t magic;
 	uint32_t size; /* of this structure: another binary's differs */
 	uint32_t command;
-	bool force;          /* a roll's drains get no time; the last replica may be stopped, too */
-	bool no_wait;        /* end when it has begun */
-	bool all;            /* COMMAND_STOP: the replicas of all apps, not the container */
+	/* Yes or no; no bool, which may not come from outside as anything but 0 and 1. */
+	uint8_t force;       /* a roll's drains get no time; the last replica may be stopped, too */
+	uint8_t no_wait;     /* end when it has begun */
+	uint8_t all;         /* COMMAND_STOP: the replicas of all apps, not the container */
 	uint32_t replica;    /* from 1; 0: all */
 	char app[NAME_SIZE]; /* empty: all */
 	char directory[CONFIG_PATH_SIZE]; /* COMMAND_DEPLOY */

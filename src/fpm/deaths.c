@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* SIGKILL is what FPM sends to an idle worker that does not leave within a second. */
 static bool is_asked_for(long signal)
 {
-	return signal == SIGQUIT || signal == SIGTERM || signal == SIGINT || signal == SIGHUP ||
-	       signal == SIGUSR1 || signal == SIGUSR2;
+	return signal == SIGKILL || signal == SIGQUIT || signal == SIGTERM || signal == SIGINT ||
+	       signal == SIGHUP || signal == SIGUSR1 || signal == SIGUSR2;
 }
 
 /* The number behind @words in @line; 0 without one. */

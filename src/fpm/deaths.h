@@ -7,7 +7,7 @@
  * start
  *     [...] WARNING: [pool www] child 4711 exited with code 255 after 0.2 seconds from start
  *
- * What ended on the signals by which a worker is asked to go, or with code 0, was asked.
+ * What ended on the signals by which FPM or somebody else ends a worker, or with code 0, was asked.
  */
 #pragma once
 

@@ -78,7 +78,7 @@ void boot_begin(struct supervisor *supervisor)
 		int r = ask_isolation(&supervisor->apps[i]);
 
 		if (r < 0 && supervisor->stop == STOP_NONE)
-			fail(supervisor, EXIT_CONFIG, &supervisor->apps[i], strerror(-r));
+			fail(supervisor, EXIT_CONFIG, &supervisor->apps[i], child_trouble(r));
 		if (r < 0)
 			return;
 	}

@@ -196,7 +196,7 @@ void chain_ask(struct app *app, enum group readers)
 	}
 	int r = start(app, &the_query, &app->chain);
 	if (r < 0)
-		conclude(app, CHAIN_FAILED, strerror(-r));
+		conclude(app, CHAIN_FAILED, child_trouble(r));
 }
 
 /* --- for somebody who asks now --- */

@@ -27,6 +27,7 @@ struct point_query {
 
 struct point_answer {
 	int error;
+	bool back;
 	struct pointing pointing;
 	char why[WHY_SIZE];
 };
@@ -34,7 +35,7 @@ struct point_answer {
 static void point_run(const void *query, int answer_fd)
 {
 	const struct point_query *q = query;
-	struct point_answer answer = { .pointing = q->pointing };
+	struct point_answer answer = { .back = q->back, .pointing = q->pointing };
 
 	answer.error = q->back ? point_back(q->link, &q->pointing)
 	                       : point_release(q->link, q->dir, q->docroot, q->active, q->active_fd,
@@ -97,6 +98,16 @@ static void say_pointing(struct app *app, const char *from, const char *to)
 	report(app->supervisor, &news);
 }
 
+/* Whether the helper came to move it nobody knows. */
+static void lose_sight(struct app *app, const char *why)
+{
+	app->deploy.step = DEPLOY_NONE;
+	log_write(LOG_ERROR, "%s: deploy refused: %s; look where %s points", app->config.name, why,
+	          app->config.release);
+	answer(app, EXIT_FAILURE, "deploy refused: %s; look where %s points", why,
+	       app->config.release);
+}
+
 static void fail(struct app *app, const char *why)
 {
 	app->deploy.step = DEPLOY_NONE;
@@ -104,17 +115,27 @@ static void fail(struct app *app, const char *why)
 	answer(app, EXIT_FAILURE, "deploy refused, nothing was touched: %s", why);
 }
 
+static bool take_back(struct app *app);
+
 static void on_pointed(struct app *app, const struct pointing *pointing)
 {
+	/* Another release may have become the active one since the question was put. */
+	bool is_active = pointing->is_active && app->deploy.generation == app->active->number;
+
 	if (pointing->moved)
 		say_pointing(app, pointing->before, pointing->after);
-	if (pointing->is_active && app->rollout.phase == ROLL_IDLE && !app->rollout.again) {
+	app->deploy.pointing = *pointing;
+	if (app->supervisor->stop != STOP_NONE) {
+		answer(app, EXIT_FAILURE, "deploy given up, the container is stopping");
+		(void)take_back(app);
+		return;
+	}
+	if (is_active && app->rollout.phase == ROLL_IDLE && !app->rollout.again) {
 		app->deploy.step = DEPLOY_NONE;
 		answer(app, EXIT_SUCCESS, "release %s is active already", pointing->name);
 		return;
 	}
 	app->deploy.step = DEPLOY_ROLLING;
-	app->deploy.pointing = *pointing;
 	app->deploy.roll = roll_next_number(app);
 	await_roll(app);
 	roll_request(app);
@@ -122,19 +143,22 @@ static void on_pointed(struct app *app, const struct pointing *pointing)
 
 /* --- and back --- */
 
-static void on_back(struct app *app, int error)
+static void say_back(const struct app *app, int error)
 {
-	const struct pointing *pointing = &app->deploy.pointing;
-
 	if (error == -EBUSY)
 		log_write(LOG_WARNING, "%s: %s was moved meanwhile and stays as it is",
 		          app->config.name, app->config.release);
-	else if (error < 0)
-		log_errno(error, "%s: cannot point %s back at %s", app->config.name,
-		          app->config.release, pointing->before);
-	else if (pointing->moved)
-		say_pointing(app, pointing->after,
-		             pointing->before[0] ? pointing->before : "nothing");
+	else
+		log_errno(error, "%s: cannot point %s back", app->config.name, app->config.release);
+}
+
+/* @from and @to: what the link said and says, where it moved. */
+static void on_back(struct app *app, int error, const char *from, const char *to)
+{
+	if (error < 0)
+		say_back(app, error);
+	else if (strcmp(from, to) != 0)
+		say_pointing(app, from, to[0] ? to : "nothing");
 	app->deploy.step = DEPLOY_NONE;
 	roll_conclude(app, app->deploy.outcome);
 }
@@ -150,8 +174,10 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 		return;
 	memcpy(&answer, data, sizeof(answer));
 	helper_stop(helper);
-	if (app->deploy.step == DEPLOY_RETURNING)
-		on_back(app, answer.error);
+	if (app->deploy.step == DEPLOY_RETURNING && answer.back)
+		on_back(app, answer.error, answer.pointing.after, answer.pointing.before);
+	else if (app->deploy.step == DEPLOY_RETURNING)
+		on_back(app, answer.error, answer.pointing.before, answer.pointing.after);
 	else if (answer.error < 0)
 		fail(app, answer.why);
 	else
@@ -163,10 +189,10 @@ static void on_end(struct helper *helper)
 	struct app *app = container_of(helper, struct app, deploy.helper);
 
 	if (app->deploy.step == DEPLOY_RETURNING)
-		on_back(app, -ETIMEDOUT);
+		on_back(app, -ETIMEDOUT, "", "");
 	else
-		fail(app, helper->late ? "the file system of the release does not answer"
-		                       : "the helper that moves the link died");
+		lose_sight(app, helper->late ? "the file system of the release does not answer"
+		                             : "the helper that moves the link died");
 }
 
 static int start(struct app *app, const struct point_query *query)
@@ -194,6 +220,7 @@ static int point(struct app *app, const char *dir)
 		.active_fd = app->active->release.fd,
 	};
 
+	app->deploy.generation = app->active->number;
 	return start(app, &query);
 }
 
@@ -250,12 +277,20 @@ void deploy_begin(struct app *app, const char *dir, struct client *client)
 		fail(app, strerror(-r));
 }
 
+/* The roll at hand goes back, and ends with that. */
+static void rollback_at_once(struct app *app, struct client *client)
+{
+	client->awaits[app->index] = app->rolls_begun;
+	app->deploy.at_once = true;
+	watch_condemn(app, "twinit rollback was asked for");
+	if (client->request.no_wait)
+		server_end(client, EXIT_SUCCESS, "%s: going back", app->config.name);
+}
+
 void deploy_rollback(struct app *app, struct client *client)
 {
 	if (app->rollout.phase == ROLL_WATCH && app->watch.lingers) {
-		client->awaits[app->index] = app->rolls_begun;
-		app->deploy.is_rollback = app->deploy.at_once = true;
-		watch_condemn(app, "twinit rollback was asked for");
+		rollback_at_once(app, client);
 		return;
 	}
 	if (app->previous[0] == '\0') {
@@ -269,7 +304,7 @@ void deploy_rollback(struct app *app, struct client *client)
 }
 
 /* A deploy takes its link back; so does an operator's way back, whoever had moved the link. */
-static int return_link(struct app *app)
+static bool take_back(struct app *app)
 {
 	const struct point_query back = {
 		.back = true,
@@ -277,34 +312,62 @@ static int return_link(struct app *app)
 		.active_fd = FD_NONE,
 		.pointing = app->deploy.pointing,
 	};
+	int r = app->deploy.step == DEPLOY_NONE ? point(app, app->active->release.path)
+	                                        : start(app, &back);
 
-	return app->deploy.step == DEPLOY_ROLLING ? start(app, &back)
-	                                          : point(app, app->active->release.path);
+	app->deploy.step = DEPLOY_RETURNING;
+	if (r < 0) {
+		log_errno(r, "%s: cannot point %s back", app->config.name, app->config.release);
+		app->deploy.step = DEPLOY_NONE;
+	}
+	return r >= 0;
+}
+
+/* @ours: the deploy's own roll. */
+static bool has_to_take_back(const struct app *app, bool ours, enum roll_outcome outcome)
+{
+	const struct deploy *deploy = &app->deploy;
+
+	if (ours)
+		return outcome != ROLL_DONE;
+	return deploy->at_once && deploy->step == DEPLOY_NONE && outcome == ROLL_TAKEN_BACK &&
+	       app->config.release[0] != '\0';
 }
 
 bool deploy_roll_ended(struct app *app, enum roll_outcome outcome)
 {
 	struct deploy *deploy = &app->deploy;
 	bool ours = deploy->step == DEPLOY_ROLLING && app->rolls_begun >= deploy->roll;
-	bool gone_back = outcome == ROLL_TAKEN_BACK && deploy->is_rollback;
 
-	if (ours && outcome == ROLL_DONE) {
-		/* Whoever goes back twice does not mean the release that was bad. */
-		if (deploy->is_rollback)
-			app->previous[0] = '\0';
-		deploy->step = DEPLOY_NONE;
-		return false;
+	if (has_to_take_back(app, ours, outcome)) {
+		deploy->outcome = outcome;
+		return take_back(app);
 	}
-	if (!ours && !(gone_back && deploy->step == DEPLOY_NONE && app->config.release[0]))
+	if (!ours)
 		return false;
+	/* Whoever goes back twice does not mean the release that was bad. */
+	if (deploy->is_rollback)
+		app->previous[0] = '\0';
+	deploy->step = DEPLOY_NONE;
+	return false;
+}
+
+void deploy_cancel(struct app *app)
+{
+	struct deploy *deploy = &app->deploy;
+	bool ours = deploy->step == DEPLOY_ROLLING;
+	/* One that waits for the roll before has come to nothing. */
+	enum roll_outcome outcome =
+		ours && app->rolls_begun < deploy->roll ? ROLL_NONE : app->rollout.outcome;
+
 	deploy->outcome = outcome;
-	int r = return_link(app);
-	deploy->step = DEPLOY_RETURNING;
-	if (r < 0) {
-		log_errno(r, "%s: cannot point %s back", app->config.name, app->config.release);
-		deploy->step = DEPLOY_NONE;
-	}
-	return r >= 0;
+	if (has_to_take_back(app, ours, outcome))
+		(void)take_back(app);
+}
+
+bool deploy_busy(const struct app *app)
+{
+	return helper_running(&app->deploy.helper);
 }
 
 bool deploy_did(const struct app *app, const struct client *client, enum roll_outcome outcome)
@@ -316,27 +379,14 @@ bool deploy_did(const struct app *app, const struct client *client, enum roll_ou
 
 void deploy_forget(struct app *app)
 {
+	app->deploy.at_once = false;
 	if (app->deploy.step == DEPLOY_NONE)
-		app->deploy.is_rollback = app->deploy.at_once = false;
+		app->deploy.is_rollback = false;
 }
 
 bool deploy_holds(const struct app *app)
 {
 	return app->deploy.step == DEPLOY_RETURNING;
-}
-
-void deploy_cancel(struct app *app)
-{
-	struct deploy *deploy = &app->deploy;
-	bool begun = app->rolls_begun >= deploy->roll;
-
-	if (deploy->step == DEPLOY_POINTING) {
-		deploy_stop(app);
-	} else if (deploy->step == DEPLOY_ROLLING && (!begun || decides(app))) {
-		deploy->outcome = ROLL_FAILED;
-		if (return_link(app) >= 0)
-			deploy->step = DEPLOY_RETURNING;
-	}
 }
 
 void deploy_stop(struct app *app)

@@ -27,9 +27,16 @@ void deploy_forget(struct app *app);
 /* Has the next roll to wait, because the link is being moved? */
 bool deploy_holds(const struct app *app);
 
-/* The program stops: a link that names what did not become active is taken back, if time allows. */
+/*
+ * The program stops, before the rollout is told: where the link names a release that has not become
+ * the active one, it goes back in a helper, so that the next start finds what served.
+ */
 void deploy_cancel(struct app *app);
 
+/* Is the link being moved at the moment? */
+bool deploy_busy(const struct app *app);
+
+/* End the helper, wherever it is. */
 void deploy_stop(struct app *app);
 
 void deploy_init(struct app *app);

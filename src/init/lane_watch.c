@@ -11,7 +11,10 @@
 
 _Static_assert((REPLICAS_MAX + 1) * POOLS_MAX <= DRAIN_SOCKETS_MAX, "a lane has more masters");
 
-enum { STUCK_MS = 1000 }; /* workers that take no connection for so long are hung, or too few */
+enum {
+	STUCK_MS = 1000, /* workers that take no connection for so long are hung, or too few */
+	AGAIN_MS = 1000,
+};
 
 static bool has_master(const struct app *app, unsigned lane)
 {
@@ -154,14 +157,25 @@ static void on_drain_answer(struct helper *helper, const void *data, size_t size
 		end_drain(watch);
 }
 
+static void on_again(struct deadline *deadline)
+{
+	container_of(deadline, struct lane_watch, again)->drain_over = false;
+}
+
+/* Nobody looks for a moment; drain_timeout goes on. */
+static void drain_again(struct lane_watch *watch)
+{
+	watch->drain_over = true;
+	deadline_arm(&watch->app->supervisor->loop, &watch->again, AGAIN_MS);
+}
+
 static void on_drain_end(struct helper *helper)
 {
 	struct lane_watch *watch = container_of(helper, struct lane_watch, drain);
 
-	watch->drain_over = true;
-	log_write(LOG_ERROR,
-	          "%s: the helper that watches the drain died, waiting for drain_timeout",
+	log_write(LOG_ERROR, "%s: the helper that watches the drain died, starting another",
 	          watch->app->config.name);
+	drain_again(watch);
 }
 
 static void add_master(const struct master *master, struct drain_query *query)
@@ -232,10 +246,11 @@ static void start_drain(struct lane_watch *watch)
 	watch->drain.on_answer = on_drain_answer;
 	watch->drain.on_end = on_drain_end;
 	r = helper_start(&watch->drain, &s->loop, &s->inheritance, &question);
-	watch->drain_over = r < 0;
-	if (r < 0)
-		log_errno(r, "%s: cannot watch the drain, waiting for drain_timeout",
-		          app->config.name);
+	watch->drain_over = false;
+	if (r < 0) {
+		log_errno(r, "%s: cannot watch the drain, trying again", app->config.name);
+		drain_again(watch);
+	}
 }
 
 /* Who drains may change: a rescue master joins, a master dies. */
@@ -324,7 +339,7 @@ void lane_watches_init(struct app *app)
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
 		struct lane_watch *watch = &app->watches[lane];
 
-		*watch = (struct lane_watch){ .app = app, .lane = lane };
+		*watch = (struct lane_watch){ .app = app, .lane = lane, .again.on_due = on_again };
 		watch->drain.source.fd = FD_NONE;
 		for (unsigned i = 0; i < POOLS_MAX; i++)
 			watch->listeners[i] = (struct lane_listener){

@@ -105,11 +105,10 @@ static bool is_out_of_memory(struct supervisor *s)
 
 static void explain_signal(struct supervisor *s, int number, struct text *why)
 {
-	uint64_t limit = cgroup_memory_limit(CGROUP_ROOT);
-
 	text_add(why, "was killed by signal %d (%s)", number, strsignal(number));
 	if (number != SIGKILL || !is_out_of_memory(s))
 		return;
+	uint64_t limit = cgroup_memory_limit(CGROUP_ROOT);
 	text_add(why, ", for want of memory");
 	if (limit != UINT64_MAX)
 		text_add(why, ": the container may have %u MiB", (unsigned)(limit >> 20));

@@ -22,26 +22,33 @@ static void publish_run(const void *query, int answer_fd)
 	helper_answer(answer_fd, &r, sizeof(r));
 }
 
-static void complain(const struct app *app, const struct generation *generation, const char *why,
-                     struct text *to)
+/* The roll ends with that, and visitors have noticed nothing. */
+static void conclude_candidate(struct app *app, const char *why)
 {
-	text_add(to, "cannot publish release %s at %s: %s", generation->release.name,
-	         generation->fpm.app.publish, why);
-	if (generation == app->active)
-		log_write(LOG_ERROR, "%s: static files stay as they were: %s", app->config.name,
-		          to->buffer);
+	struct text text = TEXT(app->why);
+
+	app->published = why ? ANSWER_NO : ANSWER_YES;
+	if (why)
+		text_add(&text, "cannot publish release %s at %s: %s", app->candidate->release.name,
+		         app->candidate->fpm.app.publish, why);
+}
+
+static void conclude_active(struct app *app, const char *why)
+{
+	text_copy_cut(app->publish_why, sizeof(app->publish_why), why ? why : "");
+	if (why)
+		log_write(LOG_ERROR,
+		          "%s: cannot publish release %s at %s, static files stay as they were: %s",
+		          app->config.name, app->active->release.name, app->config.publish, why);
 }
 
 /* @why: NULL when it worked. */
 static void conclude(struct app *app, const char *why)
 {
-	bool gates = app->publishing == app->candidate;
-	struct text text = gates ? TEXT(app->why) : TEXT(app->publish_why);
-
-	if (why)
-		complain(app, app->publishing, why, &text);
-	if (gates)
-		app->published = why ? ANSWER_NO : ANSWER_YES;
+	if (app->publishing == app->candidate)
+		conclude_candidate(app, why);
+	else
+		conclude_active(app, why);
 	app->publishing = NULL;
 }
 
@@ -83,7 +90,7 @@ static void publish(struct app *app, const struct generation *generation)
 	}
 	int r = helper_start(&app->publisher, &s->loop, &s->inheritance, &question);
 	if (r < 0)
-		conclude(app, strerror(-r));
+		conclude(app, child_trouble(r));
 }
 
 void publish_candidate(struct app *app)

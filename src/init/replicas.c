@@ -5,7 +5,6 @@
 #include "init/master.h"
 #include "init/masters.h"
 #include "init/report.h"
-#include "init/roll.h"
 
 static uint32_t bit(unsigned number)
 {
@@ -49,6 +48,16 @@ static void stop(struct app *app, unsigned number)
 	master_deliver(master, EVENT_STOP);
 }
 
+/* One that is still on its way out comes back when it is gone. */
+static void start(struct app *app, unsigned number)
+{
+	app->stopped &= ~bit(number);
+	if (app->leaving & bit(number))
+		app->restarting |= bit(number);
+	else if (!master_find(app, GROUP_ACTIVE, number))
+		master_start(app, app->active, GROUP_ACTIVE, app->lane, number, false);
+}
+
 void replicas_order(struct app *app, struct client *client)
 {
 	uint32_t wanted = named(app, client);
@@ -57,47 +66,52 @@ void replicas_order(struct app *app, struct client *client)
 	for (unsigned number = 1; number <= app->config.replicas; number++) {
 		if (!(wanted & bit(number)))
 			continue;
-		if (client->request.command == COMMAND_START)
-			app->stopped &= ~bit(number);
-		else
-			stop(app, number);
+		if (client->request.command == COMMAND_START) {
+			start(app, number);
+			continue;
+		}
+		stop(app, number);
 		if (client->request.command == COMMAND_RESTART)
 			app->restarting |= bit(number);
 		else
 			app->restarting &= ~bit(number);
 	}
-	if (client->request.command == COMMAND_START)
-		roll_fill(app);
 }
 
 /* --- what became of it --- */
 
-static void end_if_done(struct app *app, struct client *client, unsigned number, bool worked)
+/* @why: NULL when it worked. */
+static void end_if_done(struct app *app, struct client *client, unsigned number, const char *why)
 {
 	client->awaits[app->index] &= ~bit(number);
-	if (!worked)
-		client->exit_status = EXIT_FAILURE;
+	if (why) {
+		server_end(client, EXIT_FAILURE, "%s: replica %u: %s", app->config.name, number,
+		           why);
+		return;
+	}
 	for (size_t i = 0; i < APPS_MAX; i++)
 		if (client->awaits[i] != 0)
 			return;
-	server_end(client, client->exit_status, "%s", "");
+	server_end(client, EXIT_SUCCESS, "%s", "");
 }
 
 static void look(struct app *app, struct client *client, unsigned number)
 {
 	const struct master *master = master_find(app, GROUP_ACTIVE, number);
 	bool stopping = client->request.command == COMMAND_STOP;
+	bool shall_be_gone = app->stopped & ~app->restarting & bit(number);
 
 	if (stopping && !master)
-		end_if_done(app, client, number, true);
+		end_if_done(app, client, number, NULL);
 	else if (!stopping && master && master->state == MASTER_READY &&
 	         !(app->stopped & bit(number)))
-		end_if_done(app, client, number, true);
+		end_if_done(app, client, number, NULL);
 	else if (!stopping && master && master->state == MASTER_BACKOFF)
-		end_if_done(app, client, number, false);
-	/* Somebody else wants it otherwise by now. */
-	else if (stopping != ((app->stopped & ~app->restarting & bit(number)) != 0))
-		end_if_done(app, client, number, false);
+		end_if_done(app, client, number, "it did not start, and will be tried again");
+	else if (!stopping && number > app->config.replicas)
+		end_if_done(app, client, number, "a roll has left the app with fewer replicas");
+	else if (stopping != shall_be_gone)
+		end_if_done(app, client, number, "somebody else wants it otherwise by now");
 }
 
 static bool waits_for_replica(const struct client *client, const struct app *app)
@@ -122,12 +136,14 @@ static void start_again(struct app *app, unsigned number)
 {
 	app->restarting &= ~bit(number);
 	app->stopped &= ~bit(number);
-	roll_fill(app);
+	/* Only this one: a roll may have given up another to make room. */
+	master_start(app, app->active, GROUP_ACTIVE, app->lane, number, false);
 }
 
 void replicas_advance(struct app *app)
 {
-	for (unsigned number = 1; number <= app->config.replicas; number++) {
+	/* Also those that a roll with another configuration has left out: somebody may wait. */
+	for (unsigned number = 1; number <= REPLICAS_MAX; number++) {
 		bool gone = !master_find(app, GROUP_ACTIVE, number);
 
 		if (gone && (app->leaving & bit(number)))

@@ -178,12 +178,12 @@ static void abandon(struct app *app)
 
 static bool waits_for_roll(const struct client *client, const struct app *app)
 {
-	return client->source.fd >= 0 && client->asked &&
-	       (client->request.command == COMMAND_RESTART ||
-	        client->request.command == COMMAND_DEPLOY ||
-	        client->request.command == COMMAND_ROLLBACK) &&
-	       client->request.replica == 0 && client->awaits[app->index] != 0 &&
-	       client->awaits[app->index] <= app->rolls_ended;
+	enum wire_command command = client->request.command;
+
+	return client->source.fd >= 0 && client->asked && client->awaits[app->index] != 0 &&
+	       client->awaits[app->index] <= app->rolls_ended &&
+	       ((command == COMMAND_RESTART && client->request.replica == 0) ||
+	        command == COMMAND_DEPLOY || command == COMMAND_ROLLBACK);
 }
 
 static void answer_client(struct app *app, struct client *client, enum roll_outcome outcome)

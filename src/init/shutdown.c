@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "init/deploy.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
 #include "init/masters.h"
@@ -153,7 +154,7 @@ void shutdown_advance(struct supervisor *supervisor)
 	if (s->stop != STOP_DRAIN || strays_left(s))
 		return;
 	for (size_t i = 0; i < s->app_count; i++)
-		if (!app_is_empty(&s->apps[i], with_queue))
+		if (!app_is_empty(&s->apps[i], with_queue) || deploy_busy(&s->apps[i]))
 			return;
 	s->done = true;
 }

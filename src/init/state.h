@@ -97,9 +97,10 @@ struct lane_watch {
 	struct drain_answer seen; /* the last answer of the drain */
 	uint32_t drain_set;       /* which masters it looks at: bit i for masters[i] */
 	uint64_t drain_since_ms;
-	bool drain_over; /* nobody looks any more: its time is over, or its helper died */
-	unsigned late;   /* requests that were not done when the drain's time was over */
-	bool watched;    /* abandoned: a connection that arrives gets a rescue master */
+	struct deadline again; /* starts another helper */
+	bool drain_over;       /* nobody looks any more: its time is over, or its helper died */
+	unsigned late;         /* requests that were not done when the drain's time was over */
+	bool watched;          /* abandoned: a connection that arrives gets a rescue master */
 	struct lane_listener listeners[POOLS_MAX];
 };
 
@@ -126,7 +127,8 @@ enum deploy_step {
 struct deploy {
 	enum deploy_step step;
 	bool is_rollback;
-	bool at_once; /* over the way back, without a roll of its own */
+	bool at_once;        /* the roll at hand is to go back, by an operator */
+	unsigned generation; /* that was active when the helper was asked */
 	struct helper helper;
 	struct pointing pointing;
 	uint32_t roll;             /* the number of that roll */
@@ -177,7 +179,7 @@ struct app {
 	struct helper publisher;
 	const struct generation *publishing; /* NULL: nothing at the moment */
 	enum answer published;               /* is the candidate? */
-	char publish_why[WHY_SIZE]; /* why the active release is not published; empty: it is */
+	char publish_why[128]; /* why the active release is not published; empty: it is */
 
 	struct watch watch;
 	struct deploy deploy;

@@ -177,8 +177,8 @@ static void advance(struct supervisor *s)
 	boot_advance(s);
 	for (size_t i = 0; i < s->app_count; i++) {
 		if (s->boot == BOOT_DONE) {
-			replicas_advance(&s->apps[i]);
 			roll_advance(&s->apps[i]);
+			replicas_advance(&s->apps[i]);
 		}
 		lane_watches_advance(&s->apps[i]);
 	}

@@ -22,6 +22,7 @@ enum {
 	ANSWER_SIZE = 64 * 1024,
 	ANSWERS_A_TURN = 16,
 	MEMORY = 256 * 1024 * 1024,
+	DYING_MS = 500, /* what SIGKILL is given */
 };
 
 /*
@@ -119,19 +120,24 @@ static void kill_all(const struct helper *helper)
 	(void)kill(helper->pid, SIGKILL);
 }
 
-/* Its end of the socket closes when it dies, so on_end follows. */
+/*
+ * Its end of the socket closes when it dies, so on_end follows.  But somebody else may hold that
+ * end, too, and what waits for a file system in the kernel does not die before that answers
+ * (fuse's request_wait_answer(), for one): then we go on without it.
+ */
 static void on_late(struct deadline *deadline)
 {
 	struct helper *helper = container_of(deadline, struct helper, deadline);
 
-	helper->late = true;
-	if (helper->reaped) {
-		/* Somebody else holds its end of the socket, so that will not tell us. */
+	if (helper->late || helper->reaped) {
+		helper->late = true;
 		finish(helper);
 		helper->on_end(helper);
 		return;
 	}
+	helper->late = true;
 	kill_all(helper);
+	deadline_arm(helper->loop, deadline, DYING_MS);
 }
 
 int helper_start(struct helper *helper, struct loop *loop, const struct inheritance *inheritance,

@@ -46,7 +46,7 @@ struct helper {
 	bool late;     /* its deadline has passed */
 	bool reaped;   /* its process is gone, on_end has not come yet */
 	void (*on_answer)(struct helper *helper, const void *answer, size_t size);
-	void (*on_end)(struct helper *helper); /* it is gone; may start another */
+	void (*on_end)(struct helper *helper); /* it is gone, or cannot die; may start another */
 };
 
 /*

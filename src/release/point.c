@@ -88,6 +88,8 @@ int point_release(const char *link, const char *dir, const char *docroot, const 
 	char absolute[PATH_MAX], real[PATH_MAX];
 
 	*pointing = (struct pointing){ 0 };
+	if (dir[0] == '\0')
+		return refuse(-EINVAL, dir, "names no directory", &sentence);
 	make_absolute(dir, active, absolute);
 	int r = find_directory(absolute, docroot, real, &sentence);
 	if (r < 0)

@@ -5,12 +5,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #ifdef __GLIBC__
 #include <nss.h>
 #endif
 
 #include "session/where.h"
 #include "util/text.h"
+
+enum { TRIES = 3, AGAIN_MS = 100 };
 
 /*
  * With another name service (mdns, resolve) a static glibc would load the image's libc.  Without
@@ -62,6 +65,7 @@ static int resolve_fail(const struct store_address *store, int error, struct fin
 static int look_up(const char *host, unsigned port, struct target targets[TARGETS_MAX], int *n)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000 * 1000 };
 	struct addrinfo *list = NULL;
 	char number[sizeof("65535")];
 	struct text text = TEXT(number);
@@ -69,6 +73,11 @@ static int look_up(const char *host, unsigned port, struct target targets[TARGET
 	text_add(&text, "%u", port);
 	hints.ai_flags = AI_NUMERICSERV;
 	int error = getaddrinfo(host, number, &hints, &list);
+	/* A name server that has just been started, or is under load, may know better at once. */
+	for (int tries = 1; error == EAI_AGAIN && tries < TRIES; tries++) {
+		(void)nanosleep(&pause, NULL);
+		error = getaddrinfo(host, number, &hints, &list);
+	}
 	if (error != 0)
 		return error;
 	for (const struct addrinfo *a = list; a && *n < TARGETS_MAX; a = a->ai_next) {

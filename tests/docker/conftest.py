@@ -9,6 +9,7 @@ import pytest
 import containers
 import engine
 import images
+import projects
 
 LIVE = []
 
@@ -87,3 +88,5 @@ def pytest_runtest_makereport(item):
         for container in LIVE:
             report.sections.append(("%s said" % container.name, container.docker.run("logs", "--tail", 60,
                                                                                   container.id).stdout))
+        for services in projects.LIVE:
+            report.sections.append((services.name, services.describe()))

@@ -90,6 +90,21 @@ def private():
         shutil.rmtree(folder)
 
 
+@contextlib.contextmanager
+def swarm(docker):
+    """The engine manages a swarm: the one it is in, or one of its own for as long as the block."""
+    if docker("info", "--format", "{{.Swarm.LocalNodeState}}") == "active":
+        yield
+        return
+    docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    try:
+        yield
+    finally:
+        docker("swarm", "leave", "--force")
+        # The bridge of its containers to the host stays otherwise.
+        docker.run("network", "rm", "docker_gwbridge")
+
+
 def _tail(path):
     return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
 

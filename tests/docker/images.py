@@ -48,11 +48,29 @@ def build(docker, name, folder, *options, timeout=900):
 def prepare(docker, release):
     """All images of a Debian release: what the tests name as sample(release) and so on."""
     need(docker, base(release), debootstrap)
+    build(docker, builder(release), REPO, "--target", "build", "--build-arg", "DEBIAN=" + release)
     build(docker, sample(release), REPO, "--target", "php", "--build-arg", "DEBIAN=" + release)
+    build(docker, program(release), REPO, "--build-arg", "DEBIAN=" + release)
+    build_own(docker, checked(release), "checked", REPO / "tests" / "app", SAMPLE=sample(release))
+
+
+def build_own(docker, name, kind, *context, **arguments):
+    """Builds images/KIND.Dockerfile with copies of some files and folders beside it; returns the name."""
     with tempfile.TemporaryDirectory(prefix="twinit-") as folder:
-        shutil.copy(HERE / "images" / "checked.Dockerfile", Path(folder) / "Dockerfile")
-        shutil.copytree(REPO / "tests" / "app", Path(folder) / "app")
-        build(docker, checked(release), folder, "--build-arg", "SAMPLE=" + sample(release))
+        shutil.copy(HERE / "images" / (kind + ".Dockerfile"), Path(folder) / "Dockerfile")
+        for path in context:
+            copy = shutil.copytree if path.is_dir() else shutil.copy
+            copy(path, Path(folder) / path.name)
+        words = [word for item in arguments.items() for word in ("--build-arg", "%s=%s" % item)]
+        build(docker, name, folder, *words)
+    return name
+
+
+def prepare_compose(docker, release):
+    """docker-compose of that release of Debian, in an image: so no machine has to have both."""
+    with tempfile.TemporaryDirectory(prefix="twinit-") as folder:
+        shutil.copy(HERE / "images" / "compose.Dockerfile", Path(folder) / "Dockerfile")
+        build(docker, compose(release), folder, "--build-arg", "DEBIAN=" + release)
 
 
 def prepare_services(docker):
@@ -72,14 +90,29 @@ def base(release):
     return "debian:%s-slim" % release
 
 
+def builder(release):
+    """The Dockerfile's first stage: a compiler, and twinit in /src."""
+    return "%s-builder:%s" % (PREFIX, release)
+
+
+def program(release):
+    """What a plain `docker build` of the Dockerfile gives: twinit alone."""
+    return "%s-program:%s" % (PREFIX, release)
+
+
 def sample(release):
-    """What the Dockerfile makes."""
+    """The Dockerfile's sample site."""
     return "%s-sample:%s" % (PREFIX, release)
 
 
 def checked(release):
     """The sample with tests/app in every release, for clients that judge each answer."""
     return "%s-checked:%s" % (PREFIX, release)
+
+
+def compose(release):
+    """docker-compose of that release."""
+    return "%s-compose:%s" % (PREFIX, release)
 
 
 def debootstrap(docker, name):
@@ -101,7 +134,4 @@ def debootstrap(docker, name):
 
 def stand_in(docker, name):
     """An image from images/NAME.Dockerfile that does for us what the one of that name does."""
-    kind = name.partition(":")[0]
-    with tempfile.TemporaryDirectory(prefix="twinit-") as folder:
-        shutil.copy(HERE / "images" / (kind + ".Dockerfile"), Path(folder) / "Dockerfile")
-        build(docker, name, folder)
+    build_own(docker, name, name.partition(":")[0])

@@ -16,19 +16,22 @@ SYS_ADMIN = ["--cap-drop", "ALL", "--cap-add", "SYS_ADMIN"]
 
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGQUIT"])
 def test_docker_stop_lets_requests_end_and_the_container_is_unhealthy_at_once(php, web, signal):
-    task = php(["--stop-signal", signal, "--health-interval", "500ms", "--health-retries", "1"])
+    task = php(["--stop-signal", signal, "--health-interval", "500ms", "--health-retries", "1",
+                "--env", "TWINIT_APP_STOP_TIMEOUT=60s"])
     task.wait_healthy()
     wait_until("Docker sees it healthy", 60, lambda: task.health() == "healthy")
     web.wait_answer()
-    slow = [clients.Later(web.inside(lambda: clients.release_of_check(clients.post(80, "/check.php?stay=4000"))))
-            for _ in range(4)]
+    # Four seconds, and longer where we are not done with looking by then.
+    path = "/check.php?stay=4000&until=/tmp/seen"
+    slow = [clients.Later(web.inside(lambda: clients.release_of_check(clients.post(80, path)))) for _ in range(4)]
     wait_until("four workers are busy", 60, lambda: busy(task), lambda count: count == 4)
-    stopping = clients.Later(task.stop)
+    stopping = clients.Later(lambda: task.stop(90))
     task.wait_log("stopping, within")
     health = task.exec("twinit", "health")
     assert (health.returncode, health.stdout.strip()) == (1, "unhealthy: stopping")
     wait_until("Docker sees it unhealthy", 60, lambda: task.health() == "unhealthy")
-    assert stopping.under_way(), "it ended before its requests"
+    assert stopping.under_way() and all(request.under_way() for request in slow)
+    assert task.exec("touch", "/tmp/seen").returncode == 0
     records = [request.record() for request in slow]
     assert [(record.failure, record.answer) for record in records] == [(None, 1)] * 4
     assert stopping.record().answer == 0, stopping.record()
@@ -37,9 +40,9 @@ def test_docker_stop_lets_requests_end_and_the_container_is_unhealthy_at_once(ph
 
 def busy(task):
     """How many requests are being served: connections of FPM's port that both sides have open."""
-    done = task.exec("cat", "/proc/net/tcp", "/proc/net/tcp6")
     port, established = ":%04X" % 9000, "01"
-    rows = [line.split() for line in done.stdout.splitlines()]
+    rows = [line.split() for name in ("tcp", "tcp6")
+            for line in Path("/proc/%d/net/%s" % (task.pid, name)).read_text().splitlines()]
     return sum(row[1].endswith(port) and row[3] == established for row in rows if len(row) > 3)
 
 
@@ -70,7 +73,7 @@ def test_a_volume_is_switched_by_another_container_with_ln_sfn_and_hup(app_volum
     task.wait_healthy()
     web.wait_answer()
     assert task.app()["isolation"] == isolation
-    with web.load() as load:
+    with web.load(connections=16, nap_ms=3) as load:
         for number, release in enumerate((2, 1, 2), 1):
             before = web.check()
             # The link is gone for a moment, which nobody notices: each replica has its release.
@@ -117,7 +120,7 @@ def test_a_container_is_replaced_by_one_of_a_new_image(next_image, php, patient_
     old.wait_healthy()
     patient_web.wait_answer()
     assert patient_web.check() == 1
-    with patient_web.load(connections=16) as load:
+    with patient_web.load(connections=16, nap_ms=3) as load:
         new = php(["--network-alias", "php"], image=next_image, name="php-next")
         new.wait_healthy()
         wait_until("nginx asks the new one as well", 60, patient_web.check, lambda release: release == 2)

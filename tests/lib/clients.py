@@ -25,6 +25,9 @@ from waiting import HOST, SECONDS, wait_until
 LUA = Path(__file__).resolve().parent / "load.lua"
 BODY = b"field=" + b"0123456789abcdef" * 64
 
+# One count of a session, and who counted: release, host name, replica, pid of the master.
+Visit = namedtuple("Visit", "count release host replica master")
+
 
 class NotAccepted(Exception):
     """No connection came about, so nothing was promised."""
@@ -70,6 +73,34 @@ def post(port, path, body=BODY, timeout=60):
     if answer.status != 200:
         raise Lost("HTTP status %d: %.60r" % (answer.status, text))
     return text
+
+
+class Visitor:
+    """Somebody with a session: visit() is a GET with the cookie that the first answer gave."""
+
+    def __init__(self, port, path="/visit.php"):
+        self.port = port
+        self.path = path
+        self.cookie = None
+
+    def ask(self, path, timeout=60):
+        """(status, text) of a page."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout)
+        try:
+            connection.request("GET", path, headers={"Cookie": self.cookie} if self.cookie else {})
+            answer = connection.getresponse()
+            given = answer.headers["Set-Cookie"]
+            self.cookie = given.partition(";")[0] if given else self.cookie
+            return answer.status, answer.read().decode(errors="replace")
+        finally:
+            connection.close()
+
+    def visit(self):
+        """What app/visit.php says: a Visit."""
+        status, text = self.ask(self.path)
+        words = text.split()
+        assert status == 200 and len(words) == 5 and words[0].isdigit(), "status %d: %.80r" % (status, text)
+        return Visit(int(words[0]), words[1], *words[2:])
 
 
 def fpm_connect(address, timeout=60):

@@ -14,7 +14,9 @@ import pytest
 
 from container import Container, binary
 
-HEAD = struct.Struct("=III")  # magic, size, command
+HEAD = struct.Struct("=III3BxI")
+FIELDS = ("magic", "size", "command", "force", "no_wait", "all", "replica")
+STOP = 2  # a command
 
 
 def connect(c):
@@ -39,14 +41,17 @@ def request(*command):
                 return client.recv(65536)
 
 
-def changed(base, name=None, **head):
+def changed(base, name=None, directory=None, **head):
     """A request with some of it changed."""
-    data = bytearray(request(base))
-    fields = dict(zip(("magic", "size", "command"), HEAD.unpack_from(data)))
+    data = bytearray(request(*base.split()))
+    fields = dict(zip(FIELDS, HEAD.unpack_from(data)))
     HEAD.pack_into(data, 0, *{**fields, **head}.values())
     if name is not None:
         at = request("restart", "www").index(b"www\0")
         data[at:at + 64] = name.ljust(64, b"\0")
+    if directory is not None:
+        at = request("deploy", "/x").index(b"/x\0")
+        data[at:] = directory.ljust(len(data) - at, b"\0")
     return bytes(data)
 
 
@@ -82,6 +87,13 @@ NONSENSE = {
     "a name without end": lambda: changed("status", name=b"w" * 64),
     "a name with escapes": lambda: changed("status", name=b"\x1b[31m\n'; rm"),
     "an unknown app": lambda: changed("restart", name=b"shop"),
+    "the last replica there can be": lambda: changed("restart", replica=0xFFFFFFFF),
+    "no replica of the app": lambda: changed("start", name=b"www", replica=3),
+    "a replica of no app to stop": lambda: changed("stop", replica=0x80000000),
+    "a yes of 255": lambda: changed("start", force=255, no_wait=255, all=255),
+    "a directory without end": lambda: changed("deploy /x", directory=b"/" * 1024),
+    "an empty directory": lambda: changed("deploy /x", directory=b""),
+    "a directory with escapes": lambda: changed("deploy /x", directory=b"\x1b[31m\n'; rm"),
 }
 
 
@@ -92,6 +104,35 @@ def test_nonsense_is_answered_or_dropped(boot, what):
         client.send(NONSENSE[what]())
         assert len(answers(client)) <= 1
     is_well(c)
+
+
+def test_whatever_stands_in_the_fields_is_answered(boot):
+    c = boot()
+    rng = random.Random(3)
+    for turn in range(60):
+        words = {
+            "command": rng.randrange(7), "force": rng.choice((0, 1, 255)), "no_wait": rng.randrange(256),
+            "all": rng.randrange(256), "replica": rng.choice((0, 1, 2, 5, 1 << 31, 0xFFFFFFFF)),
+        }
+        if words["command"] == STOP:
+            words["all"] = words["all"] or 1  # the container goes on
+        message = changed("status", name=rng.choice((b"", b"www", rng.randbytes(63))),
+                          directory=rng.choice((b"", b"1", b"2", b"/", b"..", rng.randbytes(1023))), **words)
+        with connect(c) as client:
+            client.send(message)
+            assert answers(client), "turn %d: no answer to %r" % (turn, message[:100])
+        c.until("no roll is under way", lambda: c.app()["roll"] == "idle" and c.tell("start", "all")[0] == 0)
+    is_well(c)
+
+
+def test_a_replica_means_nothing_to_a_deploy_and_a_rollback(boot):
+    c = boot()
+    for message in changed("deploy /x", directory=b"2", replica=7), changed("rollback", replica=7):
+        with connect(c) as client:
+            client.send(message)
+            assert answers(client)
+        is_well(c)
+    assert c.release() == "1"
 
 
 def test_status_is_answered_whole_to_a_client_of_our_own(boot):

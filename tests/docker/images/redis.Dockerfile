@@ -10,10 +10,10 @@ RUN printf '%s\n' '#!/bin/sh' 'set -eu' \
 	'	chown -R redis:redis /data' \
 	'	exec setpriv --reuid=redis --regid=redis --clear-groups -- "$0" "$@"' \
 	'fi' \
-	'exec "$@"' >/docker-entrypoint.sh \
- && chmod 755 /docker-entrypoint.sh
+	'exec "$@"' >/usr/local/bin/docker-entrypoint.sh \
+ && chmod 755 /usr/local/bin/docker-entrypoint.sh
 VOLUME /data
 WORKDIR /data
 EXPOSE 6379
-ENTRYPOINT ["/docker-entrypoint.sh"]
+ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["redis-server", "--protected-mode", "no"]

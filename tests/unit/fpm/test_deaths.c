@@ -19,7 +19,7 @@ static const struct row {
 	{ WARNING
 	  "child 51 exited on signal 11 (SIGSEGV - core dumped) after 3.1 seconds from start\n",
 	  1 },
-	{ WARNING "child 51 exited on signal 9 (SIGKILL) after 0.1 seconds from start\n", 1 },
+	{ WARNING "child 51 exited on signal 9 (SIGKILL) after 0.1 seconds from start\n", 0 },
 	{ WARNING "child 51 exited on signal 6 (SIGABRT) after 0.1 seconds from start\n", 1 },
 	{ WARNING "child 51 exited with code 255 after 0.1 seconds from start\n", 1 },
 	{ WARNING "child 51 exited with code 0 after 0.1 seconds from start\n", 0 },

@@ -284,6 +284,43 @@ static void test_a_deadline_ends_the_whole_group(void **state)
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
+/* As long as somebody has its end of the socket it looks alive, like one that cannot die. */
+static void leave_the_socket_to_another(const void *query, int answer_fd)
+{
+	const int *until_closed = query;
+	char byte;
+
+	(void)answer_fd;
+	if (fork() == 0) {
+		setsid();
+		_exit((int)read(*until_closed, &byte, 1));
+	}
+	pause();
+}
+
+static void test_one_that_does_not_die_is_not_waited_for(void **state)
+{
+	int ends[2], status;
+	struct question question = {
+		.run = leave_the_socket_to_another,
+		.query = &ends[0],
+		.timeout_ms = 100,
+	};
+	struct owner owner;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	question.keep[question.keep_count++] = ends[0];
+	ask(&owner, &question);
+	until_end(&owner);
+	assert_true(owner.helper.late);
+	assert_int_equal(owner.ends, 1);
+	bury(&owner, &status);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_a_stop_ends_the_whole_group_without_a_call(void **state)
 {
 	struct question question = { .run = hang_with_a_child, .timeout_ms = LONG };
@@ -535,6 +572,7 @@ int main(void)
 		TEST(test_a_death_without_an_answer_is_an_end),
 		TEST(test_no_answer_at_all_is_an_end),
 		TEST(test_a_deadline_ends_the_whole_group),
+		TEST(test_one_that_does_not_die_is_not_waited_for),
 		TEST(test_a_stop_ends_the_whole_group_without_a_call),
 		TEST(test_one_that_has_only_been_made_can_be_stopped),
 		TEST(test_an_answer_may_stop_it),
