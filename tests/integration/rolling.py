@@ -11,9 +11,10 @@ GATED = {"TWINIT_APP_HEALTH": "/" + HEALTH, **QUICK_STOP}
 
 
 def asks(site):
-    """Requests through nginx and straight to FPM; their answers are numbers of releases."""
-    return [lambda: release_of_check(post(site.port, "/check.php")),
-            lambda: release_of_check(fpm_post(site.task.address, "/check.php"))]
+    """Requests through nginx and straight to FPM, which take a moment; their answers are numbers of releases."""
+    path = "/check.php?stay=4"
+    return [lambda: release_of_check(post(site.port, path)),
+            lambda: release_of_check(fpm_post(site.task.address, path))]
 
 
 def load(site, count=4):

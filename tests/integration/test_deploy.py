@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from clients import Crowd, post, release_of_check, fpm_post
-from rolling import GATED, HEALTH, assert_answered, finished, give, link, load, order, page, releases_of, wait_phase
+from rolling import GATED, HEALTH, assert_answered, finished, give, link, load, order, page, releases_of
 from stack import make_symlink
 from support import SECONDS, wait_until
 
