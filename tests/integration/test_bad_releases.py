@@ -24,7 +24,7 @@ HOOKS = {
     "pool": {"chdir": "/srv/app/current/lib"},
 }
 # What hangs, hangs for so long.
-ENV = {**GATED, "TWINIT_APP_START_TIMEOUT": "3s"}
+ENV = {**GATED, "TWINIT_APP_START_TIMEOUT": "2s"}
 
 
 def write(name, text):
