@@ -231,6 +231,8 @@ static const char *obstacle(const struct app *app)
 {
 	if (app->config.release[0] == '\0')
 		return "its code is in the image; set release to the symlink that a deploy moves";
+	if (app->deploy.step != DEPLOY_NONE && app->watch.lingers)
+		return "the last deploy is still watched; twinit rollback takes it back";
 	if (app->deploy.step != DEPLOY_NONE)
 		return "another deploy is under way";
 	switch (app->rollout.phase) {
