@@ -229,6 +229,15 @@ static int point(struct app *app, const char *dir)
 /* Is there a roll that has not made its release the active one, and may yet do so? */
 static bool decides(const struct app *app)
 {
+<<<<<<< HEAD
+=======
+	if (app->config.release[0] == '\0')
+		return "its code is in the image; set release to the symlink that a deploy moves";
+	if (app->deploy.step != DEPLOY_NONE && app->watch.lingers)
+		return "the last deploy is still watched; twinit rollback takes it back";
+	if (app->deploy.step != DEPLOY_NONE)
+		return "another deploy is under way";
+>>>>>>> F
 	switch (app->rollout.phase) {
 	case ROLL_PREFLIGHT:
 	case ROLL_LANE:

@@ -163,9 +163,9 @@ class Container:
             return clients.Later(self.inside(partial(clients.post, port, "/check.php"))).record()
         wait_until("%s answers" % self.name, seconds, look, lambda record: record.failure is None)
 
-    def load(self, connections=32, port=80, **options):
-        """A Wrk on this container's own port."""
-        return clients.Wrk(port, connections=connections, enter=self.enter(), **options)
+    def load(self, port=80, **options):
+        """A Wrk on this container's own port, which leaves the processor to the containers."""
+        return clients.Wrk(port, enter=self.enter(), **{"connections": 16, "pause_ms": 40, **options})
 
 
 def enter_network(pid):

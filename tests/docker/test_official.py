@@ -115,7 +115,7 @@ def test_a_release_behind_a_symlink_rolls_there_too(php, web, site_image):
     task = php([word for variable in variables for word in ("--env", variable)], image=site_image)
     task.wait_healthy()
     wait_until("nginx reaches the container", 30, lambda: "1 1 1 1 POST" in web.post())
-    with web.load(connections=8) as load:
+    with web.load() as load:
         for number in (1, 2, 3):
             task.current(1 + number % 2)
             task.kill("HUP")

@@ -69,7 +69,7 @@ def test_it_starts_rolls_under_load_and_stops_with_no_request_lost(php, web, cel
     web.wait_answer()
     # With surge = 0 the first stop may cut a sleep() short, though no request.
     naps = {"nap_ms": 0, "long_nap_ms": 0} if cell.says == LESS_SURGE else {"nap_ms": 3}
-    with web.load(connections=16, **naps) as load:
+    with web.load(**naps) as load:
         for number in range(1, ROLLS + 1):
             release = 1 + number % 2
             task.current(release)

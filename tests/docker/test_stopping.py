@@ -73,7 +73,7 @@ def test_a_volume_is_switched_by_another_container_with_ln_sfn_and_hup(app_volum
     task.wait_healthy()
     web.wait_answer()
     assert task.app()["isolation"] == isolation
-    with web.load(connections=16, nap_ms=3) as load:
+    with web.load(nap_ms=3) as load:
         for number, release in enumerate((2, 1, 2), 1):
             before = web.check()
             # The link is gone for a moment, which nobody notices: each replica has its release.
@@ -120,7 +120,7 @@ def test_a_container_is_replaced_by_one_of_a_new_image(next_image, php, patient_
     old.wait_healthy()
     patient_web.wait_answer()
     assert patient_web.check() == 1
-    with patient_web.load(connections=16, nap_ms=3) as load:
+    with patient_web.load(nap_ms=3) as load:
         new = php(["--network-alias", "php"], image=next_image, name="php-next")
         new.wait_healthy()
         wait_until("nginx asks the new one as well", 60, patient_web.check, lambda release: release == 2)

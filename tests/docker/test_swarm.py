@@ -89,7 +89,7 @@ def test_rolls_of_all_tasks_and_an_update_lose_no_request_and_no_session(stacks)
     visitor = Visitor(PORT)
     count = visits(stack, visitor, 0)
     before = {task.id for task in stack.containers("php")}
-    with stack.container("nginx").load(connections=16, nap_ms=40) as load:
+    with stack.container("nginx").load(nap_ms=3) as load:
         for release in (2, 1, 2):
             stack.roll_to(release)
         count = visits(stack, visitor, count)

@@ -340,13 +340,14 @@ Load = namedtuple("Load", "requests failed first_bad bad connect read write time
 class Wrk:
     """wrk with load.lua: POSTs to check.php on 64 connections and judges every answer.
 
-    `enter` goes before the command, for a network namespace of its own.
+    `enter` goes before the command, for a network namespace of its own. With `pause_ms` between the requests of a
+    connection the processor is left to others.
     """
 
-    def __init__(self, port, connections=64, nap_ms=0, long_nap_ms=30, seconds=300, enter=()):
+    def __init__(self, port, connections=64, nap_ms=0, long_nap_ms=30, seconds=300, enter=(), pause_ms=0):
         self._argv = [*enter, "wrk", "--threads", "2", "--connections", str(connections), "--duration", "%ds" % seconds,
                       "--timeout", "30s", "--script", str(LUA), "http://%s:%d/" % (HOST, port), "--",
-                      BODY.decode(), str(nap_ms), str(long_nap_ms), check_text(1), check_text(2)]
+                      BODY.decode(), str(nap_ms), str(long_nap_ms), check_text(1), check_text(2), str(pause_ms)]
         self._popen = None
 
     def __enter__(self):

@@ -1,5 +1,6 @@
 -- Posts to /check.php and judges each answer: only status 200 with exactly the text of one of the releases
--- is right. Arguments: the body, milliseconds that each request naps, and every 40th, the right texts.
+-- is right. Arguments: the body, milliseconds that each request naps, and every 40th, the right texts, and
+-- milliseconds that a connection waits before its next request.
 -- Prints one line: LOAD {"requests": ..., "bad": ..., ...}; `requests` counts the right ones and the bad ones.
 local threads = {}
 
@@ -13,6 +14,10 @@ function init(args)
 	long = wrk.format("POST", "/check.php?nap=" .. args[3], headers, args[1])
 	right = { [args[4]] = true, [args[5]] = true }
 	asked, good, bad, first_bad = 0, 0, 0, ""
+	local pause = tonumber(args[6])
+	if pause > 0 then
+		delay = function() return pause end
+	end
 end
 
 function request()
