@@ -229,15 +229,6 @@ static int point(struct app *app, const char *dir)
 /* Is there a roll that has not made its release the active one, and may yet do so? */
 static bool decides(const struct app *app)
 {
-<<<<<<< HEAD
-=======
-	if (app->config.release[0] == '\0')
-		return "its code is in the image; set release to the symlink that a deploy moves";
-	if (app->deploy.step != DEPLOY_NONE && app->watch.lingers)
-		return "the last deploy is still watched; twinit rollback takes it back";
-	if (app->deploy.step != DEPLOY_NONE)
-		return "another deploy is under way";
->>>>>>> F
 	switch (app->rollout.phase) {
 	case ROLL_PREFLIGHT:
 	case ROLL_LANE:
@@ -270,9 +261,21 @@ static const char *obstacle(const struct app *app)
 	return NULL;
 }
 
+/* Whoever deploys the next release does not want the way back from this one any more. */
+static void accept_last(struct app *app)
+{
+	if (app->deploy.step != DEPLOY_ROLLING || app->rollout.phase != ROLL_WATCH)
+		return;
+	app->watch.lingers = false;
+	app->deploy.step = DEPLOY_NONE;
+}
+
 void deploy_begin(struct app *app, const char *dir, struct client *client)
 {
-	const char *why = obstacle(app);
+	const char *why;
+
+	accept_last(app);
+	why = obstacle(app);
 
 	if (why) {
 		server_end(client, EXIT_FAILURE, "%s: %s", app->config.name, why);
