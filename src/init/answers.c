@@ -68,7 +68,8 @@ static void judge_app(struct wire_container *c, const struct app *app)
 		doubt(c, app, true,
 		      app->stopped ? "its replicas were stopped, see twinit start"
 		                   : "no replica serves");
-	else if (ready < app->config.replicas && app->rollout.phase == ROLL_IDLE)
+	else if (ready < app->config.replicas &&
+	         (app->rollout.phase == ROLL_IDLE || app->rollout.phase == ROLL_WATCH))
 		doubt(c, app, false,
 		      app->stopped ? "a replica was stopped, see twinit start"
 		                   : "not all replicas serve");

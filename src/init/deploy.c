@@ -302,7 +302,13 @@ static void rollback_at_once(struct app *app, struct client *client)
 void deploy_rollback(struct app *app, struct client *client)
 {
 	if (app->rollout.phase == ROLL_WATCH && app->watch.lingers) {
-		rollback_at_once(app, client);
+		if (app->deploy.is_rollback && app->deploy.step == DEPLOY_ROLLING)
+			server_end(client, EXIT_FAILURE,
+			           "%s: what is watched is a rollback itself; name the release "
+			           "you want with twinit deploy",
+			           app->config.name);
+		else
+			rollback_at_once(app, client);
 		return;
 	}
 	if (app->previous[0] == '\0') {

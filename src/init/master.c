@@ -15,7 +15,8 @@ enum {
 	/* An idle FPM leaves in 10 ms, but one that has accepted a connection without a byte on it
 	 * waits 5 s for that (fastcgi.c), and answers what comes. */
 	QUIT_MS = 6000,
-	LATE_QUIT_MS = 2000, /* one that has had its drain_timeout already */
+	UNSEEN_QUIT_MS = 500, /* one that never had a visitor */
+	LATE_QUIT_MS = 2000,  /* one that has had its drain_timeout already */
 	FORCED_LOOK_MS =
 		500, /* a forced drain ends when it has seen who is busy, at the latest now */
 	FORCED_QUIT_MS = 100,
@@ -254,9 +255,10 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 {
 	/* Where masters share a lane a stop cannot wait for idleness, so FPM's own has to. */
 	bool has_visitors = master->group != GROUP_CANDIDATE || !master->app->steered;
-	uint64_t grace = event == EVENT_DEADLINE                  ? LATE_QUIT_MS
-	                 : before == MASTER_READY && has_visitors ? drain_ms(master)
-	                                                          : QUIT_MS;
+	uint64_t grace = event == EVENT_DEADLINE  ? LATE_QUIT_MS
+	                 : !has_visitors          ? UNSEEN_QUIT_MS
+	                 : before == MASTER_READY ? drain_ms(master)
+	                                          : QUIT_MS;
 
 	if (is_forced(master))
 		grace = FORCED_QUIT_MS;

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_PIPE = 0622 };
+#include "util/clock.h"
+
+enum { OPEN_PIPE = 0622, FLUSH_MS = 500 };
 
 static bool may_write(const struct stat *st, const struct identity *identity)
 {
@@ -56,8 +58,10 @@ int output_of(const struct supervisor *supervisor, const struct generation *gene
 
 void output_finish(struct supervisor *supervisor)
 {
+	uint64_t until_ms = clock_ms() + FLUSH_MS;
+
 	for (size_t i = 0; i < supervisor->app_count; i++)
 		for (size_t g = 0; g < GENERATIONS_MAX; g++)
-			relay_flush(&supervisor->apps[i].generations[g].relay);
-	relay_flush(&supervisor->relay);
+			relay_flush(&supervisor->apps[i].generations[g].relay, until_ms);
+	relay_flush(&supervisor->relay, until_ms);
 }

@@ -13,5 +13,5 @@ MUST_CHECK int output_prepare(struct supervisor *supervisor);
 /* The stderr for masters of @generation: its own relay's, where it has one.  Borrowed. */
 int output_of(const struct supervisor *supervisor, const struct generation *generation);
 
-/* All masters are gone: let the helpers copy what is left, each for at most half a second. */
+/* All masters are gone: let the helpers copy what is left, for at most half a second. */
 void output_finish(struct supervisor *supervisor);

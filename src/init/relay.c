@@ -9,13 +9,13 @@
 
 #include "fpm/deaths.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 enum {
 	OPEN_PIPE = 0622,
 	AGAIN_MS = 100,
 	FINISH_MS = 5000,
-	FLUSH_MS = 500,
 	DEATHS_MAX = 64, /* that are told: the first few say it all */
 };
 
@@ -134,14 +134,15 @@ bool relay_runs(const struct relay *relay)
 	return relay->from != FD_NONE;
 }
 
-void relay_flush(struct relay *relay)
+void relay_flush(struct relay *relay, uint64_t until_ms)
 {
+	uint64_t now = clock_ms();
 	struct pollfd helper = { .fd = relay->helper.source.fd, .events = POLLIN };
 
 	/* Ours was the last writing end, so the helper ends when it has copied all. */
 	fd_close(&relay->to);
 	if (helper_running(&relay->helper))
-		(void)poll(&helper, 1, FLUSH_MS);
+		(void)poll(&helper, 1, until_ms > now ? (int)(until_ms - now) : 0);
 	helper_stop(&relay->helper);
 	fd_close(&relay->from);
 }

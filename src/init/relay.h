@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "loop/loop.h"
 #include "process/helper.h"
@@ -33,5 +34,5 @@ void relay_finish(struct relay *relay);
 /* False once relay_finish() is through. */
 bool relay_runs(const struct relay *relay);
 
-/* The program ends: wait until the helper has copied what is left, half a second at most. */
-void relay_flush(struct relay *relay);
+/* The program ends: wait until the helper has copied what is left, at most until @until_ms. */
+void relay_flush(struct relay *relay, uint64_t until_ms);

@@ -122,11 +122,15 @@ def test_a_deploy_during_the_linger_of_a_roll_goes_on_to_what_it_names(make_site
     assert link(site) == "releases/2"
 
 
-def test_a_deploy_during_the_linger_of_another_one_is_refused(lingering):
+def test_a_deploy_during_the_linger_of_another_one_accepts_that_and_goes_on(lingering):
     site, deploy = lingering
-    status, said = give(site, "deploy", "1")
-    assert (status, said) == (1, "twinit: www: another deploy is under way\n")
-    assert deploy.under_way() and link(site) == "releases/2"
+    later = order(site, "deploy", "1")
+    assert finished(deploy)[0] == 0
+    wait_until("the next one lingers", SECONDS, site.app, lambda app: app["rolls"] == 1 and app["roll"] == "watch")
+    status, said = give(site, "rollback")
+    assert status == 0 and "back from release 1 to 2" in said, said
+    assert finished(later)[0] == 1
+    assert link(site) == "releases/2"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
