@@ -23,6 +23,20 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("debian", metafunc.config.getoption("--debian") or images.RELEASES, scope="session")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "last: looks at the end at what tests before it have begun")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The Swarm tests begin something that takes minutes: first they, in the middle the others, then its end."""
+    def rank(item):
+        release = item.callspec.params.get("debian", "") if hasattr(item, "callspec") else ""
+        return release, item.get_closest_marker("last") is not None, item.path.stem != "test_swarm"
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def docker():
     """A Docker whose engine answers."""

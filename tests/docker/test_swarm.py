@@ -3,7 +3,8 @@
 nginx tries nothing twice here: Swarm takes a task out of its DNS two seconds before the task is stopped, nginx asks
 every second, and twinit answers for `quiet` longer, so no request meets a task that is gone.
 
-Two stacks: one whose Redis is away for two minutes, and one for what goes on meanwhile.
+Two stacks: one whose Redis is away for two minutes, and one for what goes on meanwhile. The first tests here are the
+first of all and the last the last, so that other tests fill those minutes.
 """
 
 import time
@@ -20,7 +21,7 @@ PORT = 80
 AWAY_SECONDS = 120
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def swarm(docker, ready):
     """stack(name) deploys the file; removed afterwards."""
     made = []
@@ -62,7 +63,7 @@ class Absence:
         post(PORT, "/nap.php?ms=200")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stacks(swarm):
     """(the stack for what goes on meanwhile, the Absence)."""
     stack, bereft = swarm("stack"), swarm("bereft")
@@ -102,6 +103,7 @@ def test_rolls_of_all_tasks_and_an_update_lose_no_request_and_no_session(stacks)
     assert stack.container("nginx").ask(visitor.visit).release == "2"
 
 
+@pytest.mark.last
 def test_without_redis_for_two_minutes_no_task_is_replaced_and_sessions_come_back(stacks):
     _, absence = stacks
     stack, crowd = absence.stack, absence.crowd
