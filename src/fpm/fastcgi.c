@@ -13,6 +13,7 @@ enum {
 	FCGI_STDOUT = 6,
 	FCGI_STDERR = 7,
 	FCGI_RESPONDER = 1,
+	FCGI_KEEP_CONN = 1,
 	FCGI_HEADER_SIZE = 8,
 	FCGI_END_BODY_SIZE = 8,
 	REQUEST_ID = 1,
@@ -108,9 +109,9 @@ static void put_params(struct writer *writer, const struct fastcgi_param *params
 }
 
 long fastcgi_request(const struct fastcgi_param *params, size_t count, const void *body,
-                     size_t body_size, uint8_t *to, size_t size)
+                     size_t body_size, bool keep_open, uint8_t *to, size_t size)
 {
-	const uint8_t begin[8] = { 0, FCGI_RESPONDER, 0 /* no FCGI_KEEP_CONN */ };
+	const uint8_t begin[8] = { 0, FCGI_RESPONDER, keep_open ? FCGI_KEEP_CONN : 0 };
 	struct writer writer = { .to = to, .size = size };
 
 	put_header(&writer, FCGI_BEGIN_REQUEST, sizeof(begin));

@@ -1,5 +1,5 @@
 /*
- * fastcgi.h - FastCGI 1.0 as bytes: one request without keep-alive, and its answer.  Pure; fuzzed.
+ * fastcgi.h - FastCGI 1.0 as bytes: a request, and its answer.  Pure; fuzzed.
  */
 #pragma once
 
@@ -15,13 +15,14 @@ struct fastcgi_param {
 };
 
 /*
- * Write a whole request (begin, params, end of params, @body, end of stdin) to @to.
+ * Write a whole request (begin, params, end of params, @body, end of stdin) to @to.  With
+ * @keep_open the connection stays open behind the answer.
  *
  * Returns the number of bytes, or -EMSGSIZE when it does not fit in @size, or the params not in one
  * record (64 KB).
  */
 MUST_CHECK long fastcgi_request(const struct fastcgi_param *params, size_t count, const void *body,
-                                size_t body_size, uint8_t *to, size_t size);
+                                size_t body_size, bool keep_open, uint8_t *to, size_t size);
 
 /* An answer as it grows: feed it what arrives, in any pieces. */
 struct fastcgi_reply {

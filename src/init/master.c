@@ -87,6 +87,8 @@ static void note_trial(struct master *master, const struct trial_answer *answer)
 {
 	struct text text = TEXT(master->trial_said);
 
+	master->warm_set = answer->warm_set;
+
 	if (answer->health != 0)
 		text_add(&text, ", health %d", answer->health);
 	if (answer->to_warm != 0)

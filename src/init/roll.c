@@ -10,6 +10,7 @@
 #include "init/lane_watch.h"
 #include "init/master.h"
 #include "init/masters.h"
+#include "init/prime.h"
 #include "init/publisher.h"
 #include "init/report.h"
 #include "init/sessions.h"
@@ -43,7 +44,8 @@ static struct roll_view view_of(const struct app *app)
 		.surge = surge_of(config),
 		.preflight = app->preflight_answer,
 		.lane_empty = is_lane_empty(app),
-		.proof = app->proof,
+		.proof = app->primed == ANSWER_YES || app->proof == ANSWER_NO ? app->proof
+		                                                              : ANSWER_PENDING,
 		.published = app->published,
 		.lingers = app->watch.lingers,
 		.condemned = app->watch.condemned,
@@ -154,6 +156,7 @@ void roll_fill(struct app *app)
 static void abandon(struct app *app)
 {
 	chain_stop(app);
+	prime_stop(app);
 	/* What was published for them, or is about to be, is taken back, too. */
 	if (app->published == ANSWER_YES || app->publishing == app->candidate)
 		publish_active(app);
@@ -253,6 +256,7 @@ static void carry_out(struct app *app, struct order order)
 		break;
 	case ORDER_PROVE:
 		chain_ask(app, GROUP_CANDIDATE);
+		prime_begin(app);
 		break;
 	case ORDER_PUBLISH:
 		publish_candidate(app);
@@ -336,6 +340,7 @@ void roll_cancel(struct app *app)
 	deploy_cancel(app);
 	rollout_cancel(&app->rollout);
 	chain_stop(app);
+	prime_stop(app);
 	watch_end(app);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);

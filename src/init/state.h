@@ -80,6 +80,7 @@ struct master {
 	uint64_t ready_ms;   /* 0: not yet */
 	char why[256];       /* why it failed last */
 	char failure[256];   /* the same, kept when it is started again */
+	uint64_t warm_set;   /* pages of `warm` that did well in it, see question/trial.h */
 	char trial_said[64]; /* ", health 200, warm 6 of 6" */
 };
 
@@ -164,6 +165,8 @@ struct app {
 	struct helper chain_look;   /* the same for a client who asks now */
 	bool chain_failed;          /* what came of that */
 	enum answer proof;          /* what came of it */
+	struct helper prime;        /* warms up the candidates' workers meanwhile */
+	enum answer primed;         /* ANSWER_YES: that is over */
 	struct deadline lane_limit; /* for ROLL_LANE */
 	struct deadline drain_long_at;
 	bool drain_long; /* the roll at hand has drained for longer than the next one should wait */

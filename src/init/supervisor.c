@@ -18,6 +18,7 @@
 #include "init/lane_watch.h"
 #include "init/masters.h"
 #include "init/output.h"
+#include "init/prime.h"
 #include "init/publisher.h"
 #include "init/replicas.h"
 #include "init/roll.h"
@@ -75,6 +76,7 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		helper_note_exit(&app->preflight, pid);
 		helper_note_exit(&app->chain, pid);
 		helper_note_exit(&app->chain_look, pid);
+		helper_note_exit(&app->prime, pid);
 		helper_note_exit(&app->publisher, pid);
 		helper_note_exit(&app->watch.vigil, pid);
 		helper_note_exit(&app->deploy.helper, pid);
@@ -275,6 +277,7 @@ static int make_apps(struct supervisor *s)
 		masters_init(app);
 		lane_watches_init(app);
 		roll_init(app);
+		prime_init(app);
 		publisher_init(app);
 		watch_init(app);
 		deploy_init(app);
@@ -346,6 +349,7 @@ static void clean_up(struct supervisor *s)
 		lane_watches_stop(app);
 		sessions_stop(app);
 		chain_stop(app);
+		prime_stop(app);
 		helper_stop(&app->preflight);
 		helper_stop(&app->publisher);
 		watch_end(app);

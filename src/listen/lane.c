@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,6 +14,9 @@
 
 #include "listen/steer.h"
 #include "util/cleanup.h"
+
+/* 127.66.83.1: no packet from elsewhere may have such a source (RFC 1122). */
+#define OWN_SOURCE UINT32_C(0x7f425301)
 
 void lanes_init(struct lanes *lanes)
 {
@@ -248,6 +252,86 @@ void lanes_close(struct lanes *lanes)
 int lanes_prepare(struct lanes *lanes, unsigned lane)
 {
 	return address_is_unix(&lanes->address) ? unix_open_lane(lanes, lane) : 0;
+}
+
+/* Where IPv4 reaches the address from this machine.  0 or -EAFNOSUPPORT. */
+static int tcp_near(const struct address *address, struct sockaddr_in *near)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->sockaddr;
+
+	if (address->sockaddr.ss_family == AF_INET) {
+		memcpy(near, &address->sockaddr, sizeof(*near));
+		if (near->sin_addr.s_addr == htonl(INADDR_ANY))
+			near->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		return 0;
+	}
+	if (!address->any)
+		return -EAFNOSUPPORT;
+	*near = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = six->sin6_port,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	return 0;
+}
+
+static int tcp_reach(const struct sockaddr_in *near)
+{
+	const struct sockaddr_in own = { .sin_family = AF_INET,
+		                         .sin_addr.s_addr = htonl(OWN_SOURCE) };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&own, sizeof(own)) < 0)
+		return -errno;
+	/* Over the loopback the handshake is over before this returns. */
+	if (connect(fd, (const struct sockaddr *)near, sizeof(*near)) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int unix_reach(const struct lanes *lanes, unsigned lane)
+{
+	struct sockaddr_un un;
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r = unix_temporary(&lanes->address, lane, &un);
+
+	if (r < 0)
+		return r;
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int reach_all(struct lanes *lanes, unsigned lane, const struct sockaddr_in *near, int fds[],
+                     unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		fds[i] = near ? tcp_reach(near) : unix_reach(lanes, lane);
+		if (fds[i] < 0)
+			return i > 0 ? (int)i : fds[i];
+	}
+	return (int)count;
+}
+
+int lanes_reach(struct lanes *lanes, unsigned lane, int fds[], unsigned count)
+{
+	struct sockaddr_in near;
+	int r;
+
+	if (address_is_unix(&lanes->address))
+		return reach_all(lanes, lane, NULL, fds, count);
+	if (!lanes->steered)
+		return -EOPNOTSUPP;
+	r = tcp_near(&lanes->address, &near);
+	if (r >= 0)
+		r = steer_by_source(lanes->fds[lane], lanes->active, OWN_SOURCE, lane);
+	if (r < 0)
+		return r;
+	r = reach_all(lanes, lane, &near, fds, count);
+	/* What is not connected by now is steered like everybody else.  Should that fail, it is
+	 * only our own connections that are not, and the next cutover mends it. */
+	(void)!steer_to(lanes->fds[lane], lanes->active);
+	return r;
 }
 
 int lanes_keep(struct lanes *lanes)

@@ -62,6 +62,15 @@ MUST_CHECK int lanes_keep(struct lanes *lanes);
 /* Nothing will lead back to @lane as it is. */
 void lanes_forget(struct lanes *lanes, unsigned lane);
 
+/*
+ * Connect to @lane, @count times, whoever gets everybody else's connections.  TCP: from an address
+ * of the loopback network that nobody else has reason to use.  Never blocks.
+ *
+ * Returns how many of @fds are connected now, which are the caller's, or -errno: -EAFNOSUPPORT for
+ * an address that IPv4 does not reach.
+ */
+MUST_CHECK int lanes_reach(struct lanes *lanes, unsigned lane, int fds[], unsigned count);
+
 /* Move all new connections to @lane.  0, or -errno and nothing has changed. */
 MUST_CHECK int lanes_cutover(struct lanes *lanes, unsigned lane);
 

@@ -15,6 +15,25 @@ int steer_to(int fd, unsigned index)
 	               : 0;
 }
 
+int steer_by_source(int fd, unsigned index, uint32_t source, unsigned other)
+{
+	enum { VERSION = SKF_NET_OFF, SOURCE = SKF_NET_OFF + 12 };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, VERSION),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x40, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SOURCE),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, source, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, other),
+		BPF_STMT(BPF_RET | BPF_K, index),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) < 0
+	               ? -errno
+	               : 0;
+}
+
 int steer_drop_syn(int fd)
 {
 	enum { TCP_FLAGS = 13, SYN = 0x02, ACK = 0x10, ALL = 0xffff };

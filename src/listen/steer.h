@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "util/macros.h"
 
@@ -13,6 +14,12 @@
  * SO_ATTACH_REUSEPORT_CBPF).  Takes effect at once for the whole group.  0 or -errno.
  */
 MUST_CHECK int steer_to(int fd, unsigned index);
+
+/*
+ * The same, but what comes by IPv4 from the address @source (in the byte order of numbers) goes to
+ * the @other-th.  0 or -errno.
+ */
+MUST_CHECK int steer_by_source(int fd, unsigned index, uint32_t source, unsigned other);
 
 /*
  * Make the listener @fd deaf to new handshakes: a socket filter drops bare SYNs, so the client's

@@ -96,22 +96,27 @@ static size_t name_params(const struct fcgi_request *request, struct fastcgi_par
 	return count;
 }
 
-int fcgi_ask(int dir_fd, const char *name, const struct fcgi_request *request, uint64_t until_ms,
-             struct fastcgi_reply *reply)
+int fcgi_talk(int fd, const struct fcgi_request *request, bool keep_open, uint64_t until_ms,
+              struct fastcgi_reply *reply)
 {
 	struct fastcgi_param params[PARAMS_MAX];
 	uint8_t bytes[8192];
-	_cleanup_close_ int fd = FD_NONE;
-	long size = fastcgi_request(params, name_params(request, params), NULL, 0, bytes,
+	long size = fastcgi_request(params, name_params(request, params), NULL, 0, keep_open, bytes,
 	                            sizeof(bytes));
 
 	if (size < 0)
 		return (int)size;
-	int r = connect_private(dir_fd, name, until_ms, &fd);
-	if (r < 0)
-		return r;
 	/* It is shorter than any socket buffer. */
 	if (send(fd, bytes, (size_t)size, MSG_NOSIGNAL) != size)
 		return -ECONNRESET;
 	return receive(fd, until_ms, reply);
+}
+
+int fcgi_ask(int dir_fd, const char *name, const struct fcgi_request *request, uint64_t until_ms,
+             struct fastcgi_reply *reply)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	int r = connect_private(dir_fd, name, until_ms, &fd);
+
+	return r < 0 ? r : fcgi_talk(fd, request, false, until_ms, reply);
 }

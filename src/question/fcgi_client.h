@@ -1,6 +1,7 @@
 /* fcgi_client.h - one FastCGI request to a private socket, with a deadline.  For helpers. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,3 +32,7 @@ struct fcgi_request {
  */
 MUST_CHECK int fcgi_ask(int dir_fd, const char *name, const struct fcgi_request *request,
                         uint64_t until_ms, struct fastcgi_reply *reply);
+
+/* The same over the connection @fd, where with @keep_open another request may follow. */
+MUST_CHECK int fcgi_talk(int fd, const struct fcgi_request *request, bool keep_open,
+                         uint64_t until_ms, struct fastcgi_reply *reply);

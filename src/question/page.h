@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "util/macros.h"
@@ -23,6 +24,18 @@ struct page_answer {
  */
 MUST_CHECK int page_ask(int dir_fd, const char *probe, const char *root, const char *page,
                         uint64_t until_ms, struct page_answer *answer);
+
+/*
+ * Run @page over the connection @fd, which stays open for the next one, and drop what it answers.
+ * Returns 0, or as fcgi_ask().
+ */
+MUST_CHECK int page_run(int fd, const char *root, const char *page, uint64_t until_ms);
+
+/*
+ * Copy the next of a list of pages, separated by blanks, to @to, and go behind it.  Returns its
+ * length; 0 at the end.
+ */
+size_t page_next(const char **list, char *to, size_t size);
 
 /* Is that what a page that works answers? */
 bool page_is_well(const struct page_answer *answer);

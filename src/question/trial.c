@@ -11,8 +11,6 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#define BLANKS " \t"
-
 enum { AGAIN_MS = 250 };
 
 /*
@@ -85,11 +83,13 @@ static void warm_up(const struct trial_query *query, const char *name, uint64_t 
 {
 	struct page_answer page;
 	int r = page_ask(query->private_fd, query->pages, query->root, name, until_ms, &page);
+	unsigned number = answer->to_warm++;
 
-	answer->to_warm++;
 	/* A page that sends visitors elsewhere has been compiled too. */
 	if (r >= 0 && page.status >= 200 && page.status < 400) {
 		answer->warmed++;
+		if (number < 64)
+			answer->warm_set |= UINT64_C(1) << number;
 	} else if (answer->warm_why[0] == '\0') {
 		struct text why = TEXT(answer->warm_why);
 
@@ -100,18 +100,11 @@ static void warm_up(const struct trial_query *query, const char *name, uint64_t 
 static void warm_up_all(const struct trial_query *query, uint64_t until_ms,
                         struct trial_answer *answer)
 {
-	const char *list = query->warm + strspn(query->warm, BLANKS);
+	const char *list = query->warm;
+	char name[CONFIG_LIST_SIZE];
 
-	while (*list) {
-		char name[CONFIG_LIST_SIZE];
-		size_t length = strcspn(list, BLANKS);
-
-		memcpy(name, list, length);
-		name[length] = '\0';
+	while (page_next(&list, name, sizeof(name)) > 0)
 		warm_up(query, name, until_ms, answer);
-		list += length;
-		list += strspn(list, BLANKS);
-	}
 }
 
 void trial_run(const void *query, int answer_fd)

@@ -32,6 +32,7 @@ struct trial_answer {
 	int health;      /* HTTP status of the health script; 0: none was asked for */
 	unsigned warmed; /* pages that answered 2xx or 3xx, of @to_warm */
 	unsigned to_warm;
+	uint64_t warm_set;  /* which they were: bit i for the i-th, of the first 64 */
 	char why[256];      /* one sentence when it is not ready */
 	char warm_why[256]; /* what was wrong with the first page that did not warm up; or empty */
 };

@@ -231,14 +231,15 @@ static void test_a_request_byte_by_byte(void **state)
 	uint8_t request[256];
 
 	(void)state;
-	long size = fastcgi_request(params, 2, "body", 4, request, sizeof(request));
+	long size = fastcgi_request(params, 2, "body", 4, false, request, sizeof(request));
 	assert_int_equal(size, sizeof(wanted));
 	assert_memory_equal(request, wanted, sizeof(wanted));
 
 	for (size_t room = 0; room < sizeof(wanted); room++) {
 		uint8_t *small = malloc(room > 0 ? room : 1);
 
-		assert_int_equal(fastcgi_request(params, 2, "body", 4, small, room), -EMSGSIZE);
+		assert_int_equal(fastcgi_request(params, 2, "body", 4, false, small, room),
+		                 -EMSGSIZE);
 		free(small);
 	}
 }
@@ -248,8 +249,18 @@ static void test_a_request_with_nothing(void **state)
 	uint8_t request[64];
 
 	(void)state;
-	assert_int_equal(fastcgi_request(NULL, 0, NULL, 0, request, sizeof(request)), 32);
+	assert_int_equal(fastcgi_request(NULL, 0, NULL, 0, false, request, sizeof(request)), 32);
 	assert_memory_equal(request + 16, "\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0\0", 16);
+	assert_memory_equal(request + 8, "\0\1\0\0\0\0\0\0", 8);
+}
+
+static void test_a_request_that_another_one_may_follow(void **state)
+{
+	uint8_t request[64];
+
+	(void)state;
+	assert_int_equal(fastcgi_request(NULL, 0, NULL, 0, true, request, sizeof(request)), 32);
+	assert_memory_equal(request + 8, "\0\1\1\0\0\0\0\0", 8);
 }
 
 static void test_long_values_have_long_lengths(void **state)
@@ -260,20 +271,21 @@ static void test_long_values_have_long_lengths(void **state)
 
 	(void)state;
 	memset(value, 'v', 127);
-	assert_true(fastcgi_request(&param, 1, NULL, 0, request, sizeof(request)) > 0);
+	assert_true(fastcgi_request(&param, 1, NULL, 0, false, request, sizeof(request)) > 0);
 	assert_memory_equal(request + 24, "\1\177Nv", 4);
 
 	value[127] = 'v';
-	assert_true(fastcgi_request(&param, 1, NULL, 0, request, sizeof(request)) > 0);
+	assert_true(fastcgi_request(&param, 1, NULL, 0, false, request, sizeof(request)) > 0);
 	assert_memory_equal(request + 24, "\1\200\0\0\200Nv", 7);
 
 	memset(value, 'v', 65529);
-	assert_true(fastcgi_request(&param, 1, NULL, 0, request, sizeof(request)) > 0);
+	assert_true(fastcgi_request(&param, 1, NULL, 0, false, request, sizeof(request)) > 0);
 	assert_memory_equal(request + 20, "\377\377\0\0\1\200\0\377\371Nv", 11);
 
 	/* more than one record: PHP could not put it together */
 	value[65529] = 'v';
-	assert_int_equal(fastcgi_request(&param, 1, NULL, 0, request, sizeof(request)), -EMSGSIZE);
+	assert_int_equal(fastcgi_request(&param, 1, NULL, 0, false, request, sizeof(request)),
+	                 -EMSGSIZE);
 }
 
 static void test_a_long_body_is_cut_into_records(void **state)
@@ -283,7 +295,7 @@ static void test_a_long_body_is_cut_into_records(void **state)
 
 	(void)state;
 	memset(body, 'b', sizeof(body));
-	long size = fastcgi_request(NULL, 0, body, sizeof(body), request, sizeof(request));
+	long size = fastcgi_request(NULL, 0, body, sizeof(body), false, request, sizeof(request));
 	assert_int_equal(size, 16 + 8 + 8 + 65535 + 8 + 4465 + 8);
 	assert_memory_equal(request + 24, "\1\5\0\1\377\377\0\0b", 9);
 	assert_memory_equal(request + 32 + 65535, "\1\5\0\1\21\161\0\0b", 9);
@@ -302,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_a_request_byte_by_byte),
 		cmocka_unit_test(test_a_request_with_nothing),
+		cmocka_unit_test(test_a_request_that_another_one_may_follow),
 		cmocka_unit_test(test_long_values_have_long_lengths),
 		cmocka_unit_test(test_a_long_body_is_cut_into_records),
 	};

@@ -123,6 +123,41 @@ static void test_a_cutover_leads_back(void **state)
 		in_child_row(families[i], cut_over_and_back, (void *)families[i]);
 }
 
+/* Our own connections come to the lane that is built on, and nobody else's. */
+static void reach_idle_lane(void *context)
+{
+	enum { OURS = 5, IDLE = 2 };
+	struct address address = free_address(context);
+	struct lanes lanes;
+	int fds[OURS];
+
+	CHECK(lanes_open(&lanes, &address) == 0);
+	if (strchr(context, '[')) {
+		CHECK(lanes_reach(&lanes, IDLE, fds, OURS) == -EAFNOSUPPORT);
+		lanes_close(&lanes);
+		return;
+	}
+	CHECK(lanes_reach(&lanes, IDLE, fds, OURS) == OURS);
+	for (int i = 0; i < OURS; i++) {
+		CHECK(send(fds[i], "ours", 4, MSG_NOSIGNAL) == 4);
+		take_from(&lanes, IDLE, "ours");
+		close(fds[i]);
+	}
+	CHECK(all_empty(&lanes));
+	CHECK(lanes.active == 0);
+	for (int i = 0; i < VISITORS; i++)
+		visit_lane(&lanes, &address, 0);
+	lanes_close(&lanes);
+}
+
+static void test_we_can_reach_a_lane_where_nobody_comes(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		in_child_row(families[i], reach_idle_lane, (void *)families[i]);
+}
+
 static void queue_and_cut_over(void *context)
 {
 	struct address address = free_address(context);
@@ -445,6 +480,28 @@ static void test_a_kept_lane_can_be_gone_back_to(void **state)
 	assert_int_equal(scratch_count(dir), 0);
 }
 
+static void test_we_can_reach_a_unix_lane_where_nobody_comes(void **state)
+{
+	char dir[SCRATCH_PATH_SIZE];
+	struct address address;
+	struct lanes lanes;
+	int fds[3];
+
+	(void)state;
+	scratch_dir(dir);
+	address = unix_address(dir);
+	assert_int_equal(lanes_open(&lanes, &address), 0);
+	assert_int_equal(lanes_reach(&lanes, 1, fds, 3), -ENOENT);
+	assert_int_equal(lanes_prepare(&lanes, 1), 0);
+	assert_int_equal(lanes_reach(&lanes, 1, fds, 3), 3);
+	for (int i = 0; i < 3; i++) {
+		take_from(&lanes, 1, NULL);
+		close(fds[i]);
+	}
+	visit_lane(&lanes, &address, 0);
+	lanes_close(&lanes);
+}
+
 static void test_a_forgotten_lane_cannot_be_gone_back_to(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
@@ -711,6 +768,8 @@ int main(void)
 		TEST(test_each_connection_goes_to_the_wanted_lane),
 		TEST(test_who_is_queued_stays_through_a_cutover),
 		TEST(test_a_cutover_leads_back),
+		TEST(test_we_can_reach_a_lane_where_nobody_comes),
+		TEST(test_we_can_reach_a_unix_lane_where_nobody_comes),
 		TEST(test_a_bare_port_takes_both_families),
 		TEST(test_any_ipv6_leaves_ipv4_to_others),
 		TEST(test_a_port_is_never_shared_with_a_stranger),

@@ -126,6 +126,7 @@ static void test_what_is_no_socket_is_told(void **state)
 	int ends[2];
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(steer_to(ends[0], 0), -ENOTSOCK);
+	assert_int_equal(steer_by_source(ends[0], 0, 1, 1), -ENOTSOCK);
 	assert_int_equal(steer_drop_syn(ends[0]), -ENOTSOCK);
 	assert_int_equal(steer_hide(ends[0]), -ENOTSOCK);
 	close(ends[0]);
