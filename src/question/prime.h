@@ -1,5 +1,6 @@
 /*
- * prime.h - run the pages of `warm` in the workers themselves that visitors will meet.
+ * prime.h - run the pages of `warm`, three times, in the workers themselves that visitors will
+ * meet.
  *
  * OPcache is full by then, but a worker's first request still pays for thousands of page faults and
  * an empty cache of paths.  Each connection has been accepted by a worker of its own, which waits
