@@ -18,7 +18,6 @@ RELEASES = ("bookworm", "trixie")
 PHP = {"bookworm": "8.2", "trixie": "8.4"}
 # Before the names of all that we make; another one lets two checkouts test on one engine at the same time.
 PREFIX = os.environ.get("DOCKER_PREFIX", "twinit")
-MIRROR = "http://deb.debian.org/debian"
 
 
 def say(text):
@@ -122,7 +121,7 @@ def debootstrap(docker, name):
     release = name.partition(":")[2].partition("-")[0]
     with tempfile.TemporaryDirectory(prefix="twinit-debootstrap-", dir="/var/tmp") as folder:
         root = Path(folder) / "root"
-        made = subprocess.run(["debootstrap", "--variant=minbase", "--include=ca-certificates", release, root, MIRROR],
+        made = subprocess.run(["debootstrap", "--variant=minbase", "--include=ca-certificates", release, root],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if made.returncode != 0:
             raise EngineError("debootstrap of %s failed:\n%s" % (release, made.stdout[-2000:]))
