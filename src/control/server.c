@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -236,4 +237,20 @@ void server_end(struct client *client, int exit_status, const char *format, ...)
 	text_vadd(&text, format, args);
 	va_end(args);
 	server_send(client, &reply);
+}
+
+bool client_waits(const struct client *client)
+{
+	return client->source.fd >= 0 && client->asked;
+}
+
+void client_served(struct client *client, size_t index, bool failed)
+{
+	client->awaits[index] = 0;
+	if (failed)
+		client->exit_status = EXIT_FAILURE;
+	for (size_t i = 0; i < APPS_MAX; i++)
+		if (client->awaits[i] != 0)
+			return;
+	server_end(client, client->exit_status, "%s", "");
 }

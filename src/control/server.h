@@ -56,6 +56,15 @@ void server_send(struct client *client, struct wire_reply *reply);
 /* The same with a copy of @fd, which stays the caller's (FD_NONE: none). */
 void server_send_with_fd(struct client *client, struct wire_reply *reply, int fd);
 
+/* Has @client asked, and does it wait for the answer? */
+bool client_waits(const struct client *client);
+
+/*
+ * What @client awaited of app @index has come, or failed; it is told the end when it awaits nothing
+ * of another app either.
+ */
+void client_served(struct client *client, size_t index, bool failed);
+
 /* End the conversation with @client. */
 PRINTF_LIKE(3, 4)
 void server_end(struct client *client, int exit_status, const char *format, ...);

@@ -8,8 +8,8 @@
 #include "util/text.h"
 
 enum {
-	HELPER_WORKERS = 6, /* 4 of the probe pool, 2 that FPM gives pm.status_listen */
-	PAGE_WORKERS = 4,
+	PRIVATE_WORKERS = 4, /* of each pool of ours */
+	STATUS_WORKERS = 2,  /* that FPM gives pm.status_listen */
 };
 
 static void decoy(const char *pool, const char *what, char *to)
@@ -84,8 +84,9 @@ static void put_process_max(struct overlay_writer *writer)
 
 	if (shares->process_max > 0)
 		fprintf(writer->out, "process.max = %u\n",
-		        shares->process_max + HELPER_WORKERS * shares->pool_count +
-		                (writer->overlay->pages ? PAGE_WORKERS : 0));
+		        shares->process_max +
+		                (PRIVATE_WORKERS + STATUS_WORKERS) * shares->pool_count +
+		                (writer->overlay->pages ? PRIVATE_WORKERS : 0));
 }
 
 /* FPM knows no way to take a pid file back, so there is one only where the operator wants one. */
@@ -211,9 +212,17 @@ static int put_probe_options(struct overlay_writer *writer, const char *pool)
 	                   fpm_dump_get(writer->dump, pool, "security.limit_extensions"));
 }
 
-/* What both private pools have in common with @pool and each other, from the address on. */
-static int put_private_pool(struct overlay_writer *writer, const char *pool, const char *listen)
+/* A pool of ours beside @pool: @suffix is of its name, @own are lines that only it has. */
+static int put_private_pool(struct overlay_writer *writer, const char *pool, const char *suffix,
+                            const char *own, const char *listen)
 {
+	fprintf(writer->out,
+	        "[twinit-%s%s]\n"
+	        "pm = ondemand\n"
+	        "pm.max_children = %d\n"
+	        "pm.process_idle_timeout = 10s\n"
+	        "%s",
+	        pool, suffix, PRIVATE_WORKERS, own);
 	int r = overlay_put(writer, pool, "listen", listen);
 	if (r < 0)
 		return r;
@@ -232,15 +241,10 @@ static int put_probe_pool(struct overlay_writer *writer, const char *pool)
 	char listen[LISTEN_SIZE];
 
 	overlay_decoy_probe(pool, listen);
-	fprintf(writer->out,
-	        "[twinit-%s]\n"
-	        "pm = ondemand\n"
-	        "pm.max_children = 4\n"
-	        "pm.process_idle_timeout = 10s\n"
-	        "pm.max_requests = 1\n"
-	        "ping.path = " OVERLAY_PING_PATH "\n",
-	        pool);
-	return put_private_pool(writer, pool, listen);
+	return put_private_pool(writer, pool, "",
+	                        "pm.max_requests = 1\n"
+	                        "ping.path = " OVERLAY_PING_PATH "\n",
+	                        listen);
 }
 
 /* Here one worker runs many pages: where all leave at once, FPM forks the next a second later. */
@@ -249,13 +253,7 @@ static int put_page_pool(struct overlay_writer *writer, const char *pool)
 	char listen[LISTEN_SIZE];
 
 	overlay_decoy_pages(pool, listen);
-	fprintf(writer->out,
-	        "[twinit-%s-pages]\n"
-	        "pm = ondemand\n"
-	        "pm.max_children = %d\n"
-	        "pm.process_idle_timeout = 10s\n",
-	        pool, PAGE_WORKERS);
-	return put_private_pool(writer, pool, listen);
+	return put_private_pool(writer, pool, "-pages", "", listen);
 }
 
 static int put_pools(struct overlay_writer *writer)

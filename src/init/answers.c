@@ -376,8 +376,8 @@ static void answer_sessions(struct supervisor *s, struct client *client)
 
 static bool is_waiting(const struct client *client, const struct app *app)
 {
-	return client->source.fd >= 0 && client->asked &&
-	       client->request.command == COMMAND_SESSIONS && client->awaits[app->index] != 0;
+	return client_waits(client) && client->request.command == COMMAND_SESSIONS &&
+	       client->awaits[app->index] != 0;
 }
 
 void answers_store_asked(struct app *app)
@@ -395,18 +395,12 @@ void answers_sessions_asked(struct app *app)
 
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *client = &server->clients[i];
-		bool more = false;
 
 		if (!is_waiting(client, app))
 			continue;
 		send_sessions(app, client);
-		if (app->store.state == STORE_FAILED || app->chain_failed)
-			client->exit_status = EXIT_FAILURE;
-		client->awaits[app->index] = 0;
-		for (size_t a = 0; a < APPS_MAX; a++)
-			more = more || client->awaits[a] != 0;
-		if (!more)
-			server_end(client, client->exit_status, "%s", "");
+		client_served(client, app->index,
+		              app->store.state == STORE_FAILED || app->chain_failed);
 	}
 }
 

@@ -47,7 +47,7 @@ static void point_run(const void *query, int answer_fd)
 
 static bool is_ours(const struct client *client, const struct app *app)
 {
-	return client->source.fd >= 0 && client->asked &&
+	return client_waits(client) &&
 	       (client->request.command == COMMAND_DEPLOY ||
 	        client->request.command == COMMAND_ROLLBACK) &&
 	       client->awaits[app->index] == AWAITS_LINK;

@@ -18,10 +18,11 @@
 enum {
 	PRIVATE_BACKLOG = 128,
 	FDS_PER_POOL = 3, /* lane, status, probe */
+	FDS_OF_APP = 1,   /* pages */
 	SOCKETS_PER_VARIABLE = 128,
 };
-_Static_assert(1 + POOLS_MAX * FDS_PER_POOL + 1 <= SPAWN_FDS_MAX, "too many descriptors");
-_Static_assert(POOLS_MAX *FDS_PER_POOL + 1 <= SOCKETS_PER_VARIABLE,
+_Static_assert(1 + POOLS_MAX * FDS_PER_POOL + FDS_OF_APP <= SPAWN_FDS_MAX, "too many descriptors");
+_Static_assert(POOLS_MAX *FDS_PER_POOL + FDS_OF_APP <= SOCKETS_PER_VARIABLE,
                "one FPM_SOCKETS is not enough");
 
 void launch_private_name(const struct master *master, unsigned pool, enum private_kind kind,

@@ -6,7 +6,7 @@
 
 #include "util/clock.h"
 
-enum { OPEN_PIPE = 0622, FLUSH_MS = 500 };
+enum { FLUSH_MS = 500 };
 
 static bool may_write(const struct stat *st, const struct identity *identity)
 {
@@ -31,7 +31,7 @@ static bool stderr_can_be_opened(const struct identity *identity)
 		return isatty(STDERR_FILENO) || may_write(&st, identity);
 	if (may_write(&st, identity))
 		return true;
-	return S_ISFIFO(st.st_mode) && fchmod(STDERR_FILENO, OPEN_PIPE) == 0;
+	return S_ISFIFO(st.st_mode) && fchmod(STDERR_FILENO, RELAY_PIPE_MODE) == 0;
 }
 
 static bool all_can_open_stderr(const struct supervisor *s)

@@ -13,7 +13,6 @@
 #include "util/log.h"
 
 enum {
-	OPEN_PIPE = 0622,
 	AGAIN_MS = 100,
 	FINISH_MS = 5000,
 	DEATHS_MAX = 64, /* that are told: the first few say it all */
@@ -111,7 +110,7 @@ int relay_open(struct relay *relay, struct loop *loop, const struct inheritance 
 		return -errno;
 	relay->from = ends[0];
 	relay->to = ends[1];
-	r = fchmod(relay->to, OPEN_PIPE) < 0 ? -errno : start(relay);
+	r = fchmod(relay->to, RELAY_PIPE_MODE) < 0 ? -errno : start(relay);
 	if (r < 0) {
 		fd_close(&relay->from);
 		fd_close(&relay->to);

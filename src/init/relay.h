@@ -11,6 +11,9 @@
 #include "process/helper.h"
 #include "util/macros.h"
 
+/* Of a pipe that FPM, as whatever user, may open again by /proc/self/fd/2. */
+enum { RELAY_PIPE_MODE = 0622 };
+
 struct relay {
 	struct loop *loop;
 	const struct inheritance *inheritance;

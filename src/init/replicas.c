@@ -84,15 +84,11 @@ void replicas_order(struct app *app, struct client *client)
 static void end_if_done(struct app *app, struct client *client, unsigned number, const char *why)
 {
 	client->awaits[app->index] &= ~bit(number);
-	if (why) {
+	if (why)
 		server_end(client, EXIT_FAILURE, "%s: replica %u: %s", app->config.name, number,
 		           why);
-		return;
-	}
-	for (size_t i = 0; i < APPS_MAX; i++)
-		if (client->awaits[i] != 0)
-			return;
-	server_end(client, EXIT_SUCCESS, "%s", "");
+	else if (client->awaits[app->index] == 0)
+		client_served(client, app->index, false);
 }
 
 static void look(struct app *app, struct client *client, unsigned number)
@@ -118,7 +114,7 @@ static bool waits_for_replica(const struct client *client, const struct app *app
 {
 	const struct wire_request *request = &client->request;
 
-	return client->source.fd >= 0 && client->asked && client->awaits[app->index] != 0 &&
+	return client_waits(client) && client->awaits[app->index] != 0 &&
 	       (request->command == COMMAND_START || request->command == COMMAND_STOP ||
 	        (request->command == COMMAND_RESTART && request->replica != 0));
 }

@@ -4,8 +4,7 @@
 
 static bool concerns(const struct client *client, const char *app)
 {
-	return client->source.fd >= 0 && client->asked &&
-	       client->request.command != COMMAND_SESSIONS &&
+	return client_waits(client) && client->request.command != COMMAND_SESSIONS &&
 	       (client->request.app[0] == '\0' || strcmp(client->request.app, app) == 0);
 }
 

@@ -36,6 +36,12 @@ static enum answer is_lane_empty(const struct app *app)
 	return app->lane_late ? ANSWER_NO : ANSWER_PENDING;
 }
 
+/* Warm-up holds a roll up for a while, and never fails it. */
+static enum answer proof_of(const struct app *app)
+{
+	return app->proof == ANSWER_YES && app->primed != ANSWER_YES ? ANSWER_PENDING : app->proof;
+}
+
 static struct roll_view view_of(const struct app *app)
 {
 	const struct app_config *config = config_of_roll(app);
@@ -44,8 +50,7 @@ static struct roll_view view_of(const struct app *app)
 		.surge = surge_of(config),
 		.preflight = app->preflight_answer,
 		.lane_empty = is_lane_empty(app),
-		.proof = app->primed == ANSWER_YES || app->proof == ANSWER_NO ? app->proof
-		                                                              : ANSWER_PENDING,
+		.proof = proof_of(app),
 		.published = app->published,
 		.lingers = app->watch.lingers,
 		.condemned = app->watch.condemned,
@@ -183,30 +188,21 @@ static bool waits_for_roll(const struct client *client, const struct app *app)
 {
 	enum wire_command command = client->request.command;
 
-	return client->source.fd >= 0 && client->asked && client->awaits[app->index] != 0 &&
+	return client_waits(client) && client->awaits[app->index] != 0 &&
 	       client->awaits[app->index] <= app->rolls_ended &&
 	       ((command == COMMAND_RESTART && client->request.replica == 0) ||
 	        command == COMMAND_DEPLOY || command == COMMAND_ROLLBACK);
 }
 
-static void answer_client(struct app *app, struct client *client, enum roll_outcome outcome)
-{
-	if (!waits_for_roll(client, app))
-		return;
-	client->awaits[app->index] = 0;
-	if (!deploy_did(app, client, outcome))
-		client->exit_status = EXIT_FAILURE;
-	for (size_t i = 0; i < APPS_MAX; i++)
-		if (client->awaits[i] != 0)
-			return;
-	server_end(client, client->exit_status, "%s", "");
-}
-
 void roll_conclude(struct app *app, enum roll_outcome outcome)
 {
 	app->rolls_ended = app->rolls_begun;
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		answer_client(app, &app->supervisor->server.clients[i], outcome);
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &app->supervisor->server.clients[i];
+
+		if (waits_for_roll(client, app))
+			client_served(client, app->index, !deploy_did(app, client, outcome));
+	}
 	deploy_forget(app);
 }
 

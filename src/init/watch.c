@@ -16,15 +16,10 @@ enum {
 	DEATHS_MAX = 3, /* of workers: one may have died of its own page */
 };
 
-static const struct app_config *candidate_config(const struct app *app)
-{
-	return &app->candidate->fpm.app;
-}
-
 /* Where lanes are shared, or the old ones leave to make room, there is nothing to go back to. */
 bool watch_wanted(const struct app *app)
 {
-	const struct app_config *config = candidate_config(app);
+	const struct app_config *config = &app->candidate->fpm.app;
 
 	return config->linger_ms > 0 && app->steered &&
 	       (config->surge == SURGE_DEFAULT || config->surge >= config->replicas);

@@ -256,6 +256,21 @@ static void build(struct world *w, unsigned wanted)
 		start(w, GROUP_CANDIDATE, w->build_lane, number, false);
 }
 
+/* The active masters become old ones, and those of @from the active ones; as in cutover.c. */
+static void change_guard(struct world *w, enum group from, unsigned generation)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		struct master *master = &w->masters[i];
+
+		if (master->state == MASTER_GONE || master->rescue)
+			continue;
+		if (master->group == GROUP_ACTIVE)
+			master->group = GROUP_OLD;
+		else if (master->group == from && master->generation == generation)
+			master->group = GROUP_ACTIVE;
+	}
+}
+
 static void cut_over(struct world *w)
 {
 	assert(count_state(w, GROUP_CANDIDATE, MASTER_READY) == count(w, GROUP_CANDIDATE));
@@ -270,16 +285,7 @@ static void cut_over(struct world *w)
 	w->lane = w->build_lane;
 	w->active = w->candidate;
 	w->linger_over = w->condemned = false;
-	for (size_t i = 0; i < PLACES; i++) {
-		struct master *master = &w->masters[i];
-
-		if (master->state == MASTER_GONE || master->rescue)
-			continue;
-		if (master->group == GROUP_ACTIVE)
-			master->group = GROUP_OLD;
-		else if (master->group == GROUP_CANDIDATE)
-			master->group = GROUP_ACTIVE;
-	}
+	change_guard(w, GROUP_CANDIDATE, w->active);
 }
 
 static bool lingers(const struct world *w)
@@ -287,7 +293,7 @@ static bool lingers(const struct world *w)
 	return w->linger && w->steered && w->surge >= w->replicas && !w->linger_over;
 }
 
-/* As in roll.c: the masters that drain since an earlier roll stay where they are. */
+/* The masters that drain since an earlier roll stay where they are. */
 static void go_back(struct world *w)
 {
 	assert(lingers(w));
@@ -298,16 +304,7 @@ static void go_back(struct world *w)
 		return;
 	}
 	w->cutovers++;
-	for (size_t i = 0; i < PLACES; i++) {
-		struct master *master = &w->masters[i];
-
-		if (master->state == MASTER_GONE || master->rescue)
-			continue;
-		if (master->group == GROUP_ACTIVE)
-			master->group = GROUP_OLD;
-		else if (master->group == GROUP_OLD && master->generation == w->back)
-			master->group = GROUP_ACTIVE;
-	}
+	change_guard(w, GROUP_OLD, w->back);
 	w->lane = w->back_lane;
 	w->active = w->back;
 }

@@ -7,6 +7,7 @@ side, from the beginning, and each is asked for its result when its turn comes.
 import concurrent.futures
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -67,6 +68,22 @@ def make(request):
 def boot(make):
     """boot(replicas=3, ...) is a Container that is ready."""
     return lambda **options: make(**options).boot()
+
+
+@pytest.fixture
+def command():
+    """command(container, "deploy", "2") runs in the background; it does not outlive the test."""
+    begun = []
+
+    def new(c, *words):
+        begun.append(subprocess.Popen([str(machinery.binary()), *words], env=c.environment, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        return begun[-1]
+
+    yield new
+    for one in begun:
+        one.kill()
+        one.communicate()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -201,6 +201,12 @@ def children(pid):
         return []
 
 
+def end_of(process):
+    """The exit status of a command in the background, and what it said."""
+    text, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, text.decode()
+
+
 def start_time(pid):
     """Distinguishes a process from a later one with its number; None when it is gone."""
     try:

@@ -2,34 +2,9 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
-import pytest
-
-from container import PATIENCE, binary
-
-
-@pytest.fixture
-def command():
-    """command(container, "start", "www") runs in the background; it does not outlive the test."""
-    begun = []
-
-    def new(c, *words):
-        begun.append(subprocess.Popen([str(binary()), *words], env=c.environment, stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
-        return begun[-1]
-
-    yield new
-    for one in begun:
-        one.kill()
-        one.communicate()
-
-
-def end_of(process):
-    """Its exit status and what it said."""
-    text, _ = process.communicate(timeout=PATIENCE)
-    return process.returncode, text.decode()
+from container import end_of
 
 
 def test_a_stopped_replica_stays_away_until_it_is_started(boot):

@@ -5,35 +5,12 @@ import ctypes
 import os
 import signal
 import struct
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from container import PATIENCE, Container, binary
-
-
-@pytest.fixture
-def command():
-    """command(container, "deploy", "2") runs in the background; it does not outlive the test."""
-    begun = []
-
-    def new(c, *words):
-        begun.append(subprocess.Popen([str(binary()), *words], env=c.environment, stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
-        return begun[-1]
-
-    yield new
-    for one in begun:
-        one.kill()
-        one.communicate()
-
-
-def end_of(process):
-    """Its exit status and what it said."""
-    text, _ = process.communicate(timeout=PATIENCE)
-    return process.returncode, text.decode()
+from container import PATIENCE, Container, end_of
 
 
 def link_of(c):

@@ -62,6 +62,12 @@ static int queue_on(const struct lanes *lanes, const struct address *address, un
 
 static const char *const families[] = { "127.0.0.1:%u", "[::1]:%u", "%u" };
 
+static void in_each_family(void (*run)(void *context))
+{
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		in_child_row(families[i], run, (void *)families[i]);
+}
+
 static void steer_all(void *context)
 {
 	struct address address = free_address(context);
@@ -87,9 +93,7 @@ static void steer_all(void *context)
 static void test_each_connection_goes_to_the_wanted_lane(void **state)
 {
 	(void)state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		in_child_row(families[i], steer_all, (void *)families[i]);
+	in_each_family(steer_all);
 }
 
 static void cut_over_and_back(void *context)
@@ -118,9 +122,7 @@ static void cut_over_and_back(void *context)
 static void test_a_cutover_leads_back(void **state)
 {
 	(void)state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		in_child_row(families[i], cut_over_and_back, (void *)families[i]);
+	in_each_family(cut_over_and_back);
 }
 
 /* Our own connections come to the lane that is built on, and nobody else's. */
@@ -153,9 +155,7 @@ static void reach_idle_lane(void *context)
 static void test_we_can_reach_a_lane_where_nobody_comes(void **state)
 {
 	(void)state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		in_child_row(families[i], reach_idle_lane, (void *)families[i]);
+	in_each_family(reach_idle_lane);
 }
 
 static void queue_and_cut_over(void *context)
@@ -186,9 +186,7 @@ static void queue_and_cut_over(void *context)
 static void test_who_is_queued_stays_through_a_cutover(void **state)
 {
 	(void)state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		in_child_row(families[i], queue_and_cut_over, (void *)families[i]);
+	in_each_family(queue_and_cut_over);
 }
 
 static void test_a_bare_port_takes_both_families(void **state)
@@ -377,17 +375,13 @@ static void refuse_without_capabilities(void *context)
 static void test_new_ones_are_refused_and_the_queue_is_served(void **state)
 {
 	(void)state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		in_child_row(families[i], refuse_as_we_are, (void *)families[i]);
+	in_each_family(refuse_as_we_are);
 }
 
 static void test_it_needs_no_capability(void **state)
 {
 	(void)state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		in_child_row(families[i], refuse_without_capabilities, (void *)families[i]);
+	in_each_family(refuse_without_capabilities);
 }
 
 /* --- unix --- */

@@ -1,27 +1,16 @@
-#include <limits.h>
-
 #include "../util/scratch.h"
 #include "release/link.h"
 
 static char dir[SCRATCH_PATH_SIZE];
-
-static const char *link_at(const char *path)
-{
-	static char target[PATH_MAX];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	target[n < 0 ? 0 : n] = '\0';
-	return target;
-}
 
 static void test_it_is_made_and_changed(void **state)
 {
 	(void)state;
 	scratch_dir(dir);
 	assert_int_equal(link_replace(at("%s/current", dir), "releases/1"), 0);
-	assert_string_equal(link_at(at("%s/current", dir)), "releases/1");
+	assert_string_equal(scratch_link(at("%s/current", dir)), "releases/1");
 	assert_int_equal(link_replace(at("%s/current", dir), "/srv/2"), 0);
-	assert_string_equal(link_at(at("%s/current", dir)), "/srv/2");
+	assert_string_equal(scratch_link(at("%s/current", dir)), "/srv/2");
 	assert_int_equal(scratch_count(dir), 1);
 }
 
@@ -65,8 +54,8 @@ static void test_it_is_never_gone(void **state)
 	assert_true(pid > 0);
 	int status;
 	while (waitpid(pid, &status, WNOHANG) == 0)
-		if (strncmp(link_at(path), "releases/", 9) != 0)
-			fail_msg("the link said '%s'", link_at(path));
+		if (strncmp(scratch_link(path), "releases/", 9) != 0)
+			fail_msg("the link said '%s'", scratch_link(path));
 	assert_int_equal(status, 0);
 	assert_int_equal(scratch_count(dir), 1);
 }

@@ -1,18 +1,7 @@
-#include <limits.h>
-
 #include "../util/scratch.h"
 #include "release/publish.h"
 
 static char dir[SCRATCH_PATH_SIZE];
-
-static const char *link_at(const char *path)
-{
-	static char target[PATH_MAX];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	target[n < 0 ? 0 : n] = '\0';
-	return target;
-}
 
 static ino_t inode_of(const char *path)
 {
@@ -32,7 +21,7 @@ static void test_the_first_release_has_no_previous(void **state)
 	(void)state;
 	scratch_dir(dir);
 	assert_int_equal(publish("releases/1"), 0);
-	assert_string_equal(link_at(at("%s/public", dir)), "releases/1");
+	assert_string_equal(scratch_link(at("%s/public", dir)), "releases/1");
 	assert_int_equal(scratch_count(dir), 1);
 }
 
@@ -42,13 +31,13 @@ static void test_each_later_one_keeps_the_one_before(void **state)
 	scratch_dir(dir);
 	assert_int_equal(publish("releases/1"), 0);
 	assert_int_equal(publish("releases/2"), 0);
-	assert_string_equal(link_at(at("%s/public", dir)), "releases/2");
-	assert_string_equal(link_at(at("%s/public.previous", dir)), "releases/1");
+	assert_string_equal(scratch_link(at("%s/public", dir)), "releases/2");
+	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "releases/1");
 	assert_int_equal(publish("releases/3"), 0);
-	assert_string_equal(link_at(at("%s/public", dir)), "releases/3");
-	assert_string_equal(link_at(at("%s/public.previous", dir)), "releases/2");
+	assert_string_equal(scratch_link(at("%s/public", dir)), "releases/3");
+	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "releases/2");
 	assert_int_equal(publish("releases/2"), 0);
-	assert_string_equal(link_at(at("%s/public.previous", dir)), "releases/3");
+	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "releases/3");
 	assert_int_equal(scratch_count(dir), 2);
 }
 
@@ -63,7 +52,7 @@ static void test_the_same_again_changes_nothing(void **state)
 	assert_int_equal(publish("releases/2"), 0);
 	assert_int_equal(inode_of(at("%s/public", dir)), public);
 	assert_int_equal(inode_of(at("%s/public.previous", dir)), previous);
-	assert_string_equal(link_at(at("%s/public.previous", dir)), "releases/1");
+	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "releases/1");
 }
 
 static void test_a_release_elsewhere_is_named_by_its_whole_path(void **state)
@@ -71,7 +60,7 @@ static void test_a_release_elsewhere_is_named_by_its_whole_path(void **state)
 	(void)state;
 	scratch_dir(dir);
 	assert_int_equal(publish_release(at("%s/public", dir), "/mnt/releases/1"), 0);
-	assert_string_equal(link_at(at("%s/public", dir)), "/mnt/releases/1");
+	assert_string_equal(scratch_link(at("%s/public", dir)), "/mnt/releases/1");
 }
 
 static void test_a_dangling_link_is_replaced(void **state)
@@ -80,8 +69,8 @@ static void test_a_dangling_link_is_replaced(void **state)
 	scratch_dir(dir);
 	assert_int_equal(symlink("nowhere", at("%s/public", dir)), 0);
 	assert_int_equal(publish("releases/1"), 0);
-	assert_string_equal(link_at(at("%s/public", dir)), "releases/1");
-	assert_string_equal(link_at(at("%s/public.previous", dir)), "nowhere");
+	assert_string_equal(scratch_link(at("%s/public", dir)), "releases/1");
+	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "nowhere");
 }
 
 static void test_a_file_in_the_way_stays(void **state)
@@ -114,7 +103,7 @@ static void test_a_directory_in_the_previous_ones_way_stops_it(void **state)
 	assert_int_equal(publish("releases/1"), 0);
 	assert_int_equal(mkdir(at("%s/public.previous", dir), 0755), 0);
 	assert_int_equal(publish("releases/2"), -EISDIR);
-	assert_string_equal(link_at(at("%s/public", dir)), "releases/1");
+	assert_string_equal(scratch_link(at("%s/public", dir)), "releases/1");
 	assert_int_equal(scratch_count(dir), 2);
 }
 

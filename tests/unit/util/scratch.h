@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
@@ -71,6 +72,16 @@ static inline void scratch_file(const char *path, const char *text)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
+}
+
+/* What the symlink @path says; empty when there is none.  Until the next call. */
+static inline const char *scratch_link(const char *path)
+{
+	static char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	target[n < 0 ? 0 : n] = '\0';
+	return target;
 }
 
 /* How many entries a directory has, without "." and "..". */
