@@ -98,10 +98,18 @@ static void say_pointing(struct app *app, const char *from, const char *to)
 	report(app->supervisor, &news);
 }
 
+/* The link was not moved: a deploy that is still watched goes on being that. */
+static void give_up(struct app *app)
+{
+	bool watched = app->deploy.watched && app->rollout.phase == ROLL_WATCH;
+
+	app->deploy.step = watched ? DEPLOY_ROLLING : DEPLOY_NONE;
+}
+
 /* Whether the helper came to move it nobody knows. */
 static void lose_sight(struct app *app, const char *why)
 {
-	app->deploy.step = DEPLOY_NONE;
+	give_up(app);
 	log_write(LOG_ERROR, "%s: deploy refused: %s; look where %s points", app->config.name, why,
 	          app->config.release);
 	answer(app, EXIT_FAILURE, "deploy refused: %s; look where %s points", why,
@@ -110,7 +118,7 @@ static void lose_sight(struct app *app, const char *why)
 
 static void fail(struct app *app, const char *why)
 {
-	app->deploy.step = DEPLOY_NONE;
+	give_up(app);
 	log_write(LOG_ERROR, "%s: deploy refused, nothing was touched: %s", app->config.name, why);
 	answer(app, EXIT_FAILURE, "deploy refused, nothing was touched: %s", why);
 }
@@ -124,7 +132,12 @@ static void on_pointed(struct app *app, const struct pointing *pointing)
 
 	if (pointing->moved)
 		say_pointing(app, pointing->before, pointing->after);
+	/* Whoever deploys the next release does not want the way back from the last one any more.
+	 */
+	if (app->deploy.watched)
+		app->watch.lingers = false;
 	app->deploy.pointing = *pointing;
+	app->deploy.is_rollback = app->deploy.asked_back;
 	if (app->supervisor->stop != STOP_NONE) {
 		answer(app, EXIT_FAILURE, "deploy given up, the container is stopping");
 		(void)take_back(app);
@@ -249,41 +262,36 @@ static bool decides(const struct app *app)
 	return false;
 }
 
+/* Is there a deploy whose release is active, and may yet be taken back? */
+static bool is_watched(const struct app *app)
+{
+	return app->deploy.step == DEPLOY_ROLLING && app->rollout.phase == ROLL_WATCH;
+}
+
 /* Why not now?  NULL: now. */
 static const char *obstacle(const struct app *app)
 {
 	if (app->config.release[0] == '\0')
 		return "its code is in the image; set release to the symlink that a deploy moves";
-	if (app->deploy.step != DEPLOY_NONE)
+	if (app->deploy.step != DEPLOY_NONE && !is_watched(app))
 		return "another deploy is under way";
 	if (decides(app))
 		return "a roll is under way, see twinit status; ask again when it is over";
 	return NULL;
 }
 
-/* Whoever deploys the next release does not want the way back from this one any more. */
-static void accept_last(struct app *app)
-{
-	if (app->deploy.step != DEPLOY_ROLLING || app->rollout.phase != ROLL_WATCH)
-		return;
-	app->watch.lingers = false;
-	app->deploy.step = DEPLOY_NONE;
-}
-
 void deploy_begin(struct app *app, const char *dir, struct client *client)
 {
-	const char *why;
-
-	accept_last(app);
-	why = obstacle(app);
+	const char *why = obstacle(app);
 
 	if (why) {
 		server_end(client, EXIT_FAILURE, "%s: %s", app->config.name, why);
 		return;
 	}
 	client->awaits[app->index] = AWAITS_LINK;
+	app->deploy.watched = is_watched(app);
 	app->deploy.step = DEPLOY_POINTING;
-	app->deploy.is_rollback = client->request.command == COMMAND_ROLLBACK;
+	app->deploy.asked_back = client->request.command == COMMAND_ROLLBACK;
 	int r = point(app, dir);
 	if (r < 0)
 		fail(app, strerror(-r));

@@ -128,6 +128,8 @@ enum deploy_step {
 struct deploy {
 	enum deploy_step step;
 	bool is_rollback;
+	bool asked_back;     /* the same of the one whose link is being moved */
+	bool watched;        /* while that is, the one before is watched */
 	bool at_once;        /* the roll at hand is to go back, by an operator */
 	unsigned generation; /* that was active when the helper was asked */
 	struct helper helper;

@@ -133,6 +133,17 @@ def test_a_deploy_during_the_linger_of_another_one_accepts_that_and_goes_on(ling
     assert link(site) == "releases/2"
 
 
+def test_a_deploy_of_nothing_during_the_linger_leaves_the_way_back(lingering):
+    site, deploy = lingering
+    status, said = give(site, "deploy", "nowhere")
+    assert status == 1 and "nothing was touched" in said, said
+    assert deploy.under_way() and site.app()["roll"] == "watch"
+    status, said = give(site, "rollback")
+    assert status == 0 and "back from release 2 to 1" in said, said
+    assert finished(deploy)[0] == 1
+    assert link(site) == "releases/1"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_during_the_linger_leaves_nothing(lingering, number):
     site, deploy = lingering
