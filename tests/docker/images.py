@@ -67,9 +67,7 @@ def build_own(docker, name, kind, *context, **arguments):
 
 def prepare_compose(docker, release):
     """docker-compose of that release of Debian, in an image: so no machine has to have both."""
-    with tempfile.TemporaryDirectory(prefix="twinit-") as folder:
-        shutil.copy(HERE / "images" / "compose.Dockerfile", Path(folder) / "Dockerfile")
-        build(docker, compose(release), folder, "--build-arg", "DEBIAN=" + release)
+    build_own(docker, compose(release), "compose", DEBIAN=release)
 
 
 def prepare_services(docker):
