@@ -142,9 +142,12 @@ static int copy_config(int from, int *copy)
 
 	if (fd < 0 || fstat(from, &st) < 0)
 		return -errno;
-	while (at < st.st_size)
-		if (sendfile(fd, from, &at, (size_t)(st.st_size - at)) <= 0)
-			return -EIO;
+	while (at < st.st_size) {
+		ssize_t n = sendfile(fd, from, &at, (size_t)(st.st_size - at));
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
 	*copy = TAKE_FD(fd);
 	return 0;
 }
