@@ -213,7 +213,9 @@ int launch_master(struct master *master)
 		r = spawn_start(&spawn, &master->child);
 	s->environment[s->environment_count] = NULL;
 	close_private(master, &spawn);
-	if (r < 0)
+	if (r < 0) {
 		launch_remove_private(master);
+		launch_forget_config(master);
+	}
 	return r;
 }
