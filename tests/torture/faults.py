@@ -23,6 +23,7 @@ FIELDS = ("recording", "armed", "who", "call", "place", "at", "error", "seen", "
 RECORDS_AT = 4 * (len(FIELDS) + 1)
 RECORD = struct.Struct("HHI")
 RECORDS_MAX = 1 << 16
+POSITIONS_MAX = 6  # of one place in the program
 
 # The at-th call of a function by somebody, from that place in the program, fails with that error.
 Fault = namedtuple("Fault", "who call place at error")
@@ -88,12 +89,19 @@ class Faults:
         return self.get("refused")
 
 
-def faults_of(recorded):
-    """Every fault that one run like the recorded one can have."""
+def faults_of(recorded, random):
+    """The faults that a run like the recorded one can have; of a loop's calls the first, the last and some others."""
     errors = dict(CALLS)
     return [Fault(who, call, place, at, error)
             for (who, call, place), count in sorted(recorded.items())
-            for at in range(1, count + 1) for error in errors[call].split()]
+            for at in some_of(count, random) for error in errors[call].split()]
+
+
+def some_of(count, random):
+    """All numbers up to count, or a few of many."""
+    if count <= POSITIONS_MAX:
+        return range(1, count + 1)
+    return [1, *sorted(random.sample(range(2, count), POSITIONS_MAX - 2)), count]
 
 
 def one_of_each(faults, random):
