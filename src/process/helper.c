@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "confine/caps.h"
+#include "confine/filter.h"
 #include "confine/rlimits.h"
 #include "loop/signals.h"
 #include "util/cleanup.h"
@@ -37,26 +38,51 @@ static void become_nobody(gid_t gid)
 	       setresuid(NOBODY, NOBODY, NOBODY) == 0);
 }
 
-static int give_up_power(enum helper_power power)
+static int limit(enum helper_power power)
 {
 	const struct rlimit memory = { MEMORY, MEMORY }, none = { 0, 0 };
-	int r;
 
-	if (power == POWER_FULL)
-		return 0;
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
-	r = caps_bound(0);
+	/* php-fpm maps what it likes. */
+	if (power != POWER_CONFIG && setrlimit(RLIMIT_AS, &memory) < 0)
+		return -errno;
+	return 0;
+}
+
+static int drop_capabilities(enum helper_power power)
+{
+	int r = limit(power);
+
+	if (r >= 0)
+		r = caps_bound(0);
 	if (r < 0)
 		return r;
 	if (power == POWER_PRIVATE)
 		become_nobody(getegid());
-	else if (power == POWER_NETWORK)
+	else if (power == POWER_NETWORK || power == POWER_COPY)
 		become_nobody(NOBODY);
-	if (power != POWER_CONFIG && setrlimit(RLIMIT_AS, &memory) < 0)
-		return -errno;
-	r = caps_keep(0);
-	return r < 0 ? r : caps_no_new_privileges();
+	return caps_keep(0);
+}
+
+static int give_up_power(enum helper_power power)
+{
+	static const uint32_t filters[] = {
+		[POWER_TRIAL] = FILTER_BIT(FILTER_HELPER_TRIAL),
+		[POWER_LINKS] = FILTER_BIT(FILTER_HELPER_LINKS),
+		[POWER_CONFIG] = FILTER_BIT(FILTER_ALLOW) | FILTER_BIT(FILTER_DENY),
+		[POWER_PRIVATE] = FILTER_BIT(FILTER_HELPER_PRIVATE),
+		[POWER_NETWORK] = FILTER_BIT(FILTER_HELPER_NETWORK),
+		[POWER_COPY] = FILTER_BIT(FILTER_HELPER_COPY),
+	};
+	int r = power == POWER_TRIAL || power == POWER_LINKS ? 0 : drop_capabilities(power);
+
+	if (r >= 0)
+		r = caps_no_new_privileges();
+	/* After the change of user id, which clears it (prctl(2)). */
+	if (r >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		r = -errno;
+	return r < 0 ? r : filter_load(filters[power]);
 }
 
 NORETURN static void run_child(const struct question *question,
@@ -73,8 +99,6 @@ NORETURN static void run_child(const struct question *question,
 	rlimits_give_back(inheritance->open_files);
 	if (setpgid(0, 0) < 0 || give_up_power(question->power) < 0)
 		_exit(EXIT_FAILURE);
-	/* After the change of user id, which clears it (prctl(2)). */
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	question->run(question->query, answer_fd);
 	_exit(EXIT_SUCCESS);
 }
