@@ -73,7 +73,7 @@ int policy_helper_private(scmp_filter_ctx filter)
 	return r < 0 ? r : policy_allow_socket(filter, AF_UNIX);
 }
 
-/* Asks name servers and stores. */
+/* Asks name servers and stores, and writes what it finds into a memfd. */
 int policy_helper_network(scmp_filter_ctx filter)
 {
 	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK };
@@ -81,6 +81,8 @@ int policy_helper_network(scmp_filter_ctx filter)
 
 	if (r >= 0)
 		r = allow_files(filter);
+	if (r >= 0)
+		r = policy_rule(filter, SCMP_ACT_ALLOW, "memfd_create");
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++)
 		r = policy_allow_socket(filter, families[i]);
 	return r;

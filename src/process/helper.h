@@ -26,8 +26,9 @@ enum helper_power {
 	POWER_CONFIG,  /* our user: runs `php-fpm -tt` */
 	POWER_PRIVATE, /* a user of its own, whose group may enter the private directory; unix
 	                  sockets, no files */
+	POWER_CHAIN,   /* the same; asks stores, too */
 	POWER_NETWORK, /* a user and group of its own; name servers and stores */
-	POWER_COPY,    /* the same; the descriptors it has, nothing else */
+	POWER_COPY,    /* the same user; the descriptors it has, nothing else */
 };
 
 enum { HELPER_KEEP_MAX = 64 };

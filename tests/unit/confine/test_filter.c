@@ -624,7 +624,7 @@ static const struct listed {
 	{ "a call newer than we are", call_unknown, "-------" },
 	{ "a rare socket", call_ax25, "-------" },
 	{ "System V memory", call_shmget, "+------" },
-	{ "a memfd", call_memfd, "+------" },
+	{ "a memfd", call_memfd, "+----+-" },
 	{ "a message queue", call_mq, "+------" },
 	{ "asynchronous I/O", call_aio, "+------" },
 	{ "a unix socket", call_unix, "++--++-" },

@@ -554,6 +554,7 @@ static const struct {
 	{ "who moves links has ours",            POWER_LINKS,   0,      true,  true  },
 	{ "the configuration is read as us",     POWER_CONFIG,  0,      true,  false },
 	{ "private: nobody with our group",      POWER_PRIVATE, NOBODY, true,  false },
+	{ "the chain: nobody with our group",    POWER_CHAIN,   NOBODY, true,  false },
 	{ "the network: nobody",                 POWER_NETWORK, NOBODY, false, false },
 	{ "who copies is nobody",                POWER_COPY,    NOBODY, false, false },
 };
