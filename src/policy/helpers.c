@@ -77,12 +77,16 @@ int policy_helper_private(scmp_filter_ctx filter)
 int policy_helper_network(scmp_filter_ctx filter)
 {
 	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK };
+	const struct scmp_arg_cmp no_signal = policy_low_half(1, 0);
 	int r = policy_helper_private(filter);
 
 	if (r >= 0)
 		r = allow_files(filter);
 	if (r >= 0)
 		r = policy_rule(filter, SCMP_ACT_ALLOW, "memfd_create");
+	/* Does the worker live whose lock this is? */
+	if (r >= 0)
+		r = policy_rule_if(filter, SCMP_ACT_ALLOW, "kill", &no_signal, 1);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++)
 		r = policy_allow_socket(filter, families[i]);
 	return r;

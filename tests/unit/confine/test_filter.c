@@ -604,6 +604,12 @@ static long call_kill(void)
 	return kill(getpid(), 0);
 }
 
+static long call_term(void)
+{
+	(void)signal(SIGTERM, SIG_IGN);
+	return kill(getpid(), SIGTERM);
+}
+
 static long call_prctl(void)
 {
 	return prctl(PR_GET_SECCOMP);
@@ -634,7 +640,8 @@ static const struct listed {
 	{ "to make a symlink", call_symlink, "++++---" },
 	{ "to run a program", call_exec, "++-----" },
 	{ "to make a process", call_fork, "+++----" },
-	{ "to signal", call_kill, "++-----" },
+	{ "to look whether a process lives", call_kill, "++---+-" },
+	{ "to signal", call_term, "++-----" },
 	{ "to mount", call_mount, "--+----" },
 	{ "to unshare", call_unshare, "--+----" },
 	{ "to load a filter", call_prctl, "+++----" },
