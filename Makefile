@@ -5,7 +5,7 @@ PREFIX   ?= /usr/local
 PYTHON   ?= /usr/bin/python3
 VERSION  := $(shell cat VERSION)
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
+CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 HARDEN   := -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections
 # Not with sanitizers or at -O0, where the library's checks do nothing but warn.
@@ -16,7 +16,7 @@ RELR     := $(shell echo '__GLIBC__ __GLIBC_MINOR__' | $(CC) -include features.h
               awk '$$1 == 2 && $$2 >= 36 { print "-Wl,-z,pack-relative-relocs" }')
 # `make V=1` shows the whole commands.
 Q        := $(if $(V),,@)
-LIBS     := -linih -lhiredis -ljansson -lseccomp -lcap
+LIBS     := -linih -lhiredis -ljansson -lcap
 # TLS=1: session stores behind TLS are asked too (libssl-dev); linked with the system's libraries.
 ifdef TLS
 CPPFLAGS += -DTWINIT_TLS
@@ -24,8 +24,12 @@ LIBS     += -lssl -lcrypto
 LINK     := -pie
 endif
 
-# Every source file except main.c: the program and all tests link this.
-CORE_SRC := $(sort $(wildcard src/*/*.c))
+# Every source file except main.c: the program and all tests link this.  src/policy is run, not linked.
+CORE_SRC := $(sort $(filter-out src/policy/%,$(wildcard src/*/*.c)))
+POLICY   := $(wildcard src/policy/*.[ch])
+# For which architecture, and by whom: make CC=aarch64-linux-gnu-gcc
+HOSTCC   ?= cc
+ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 CORE     := $(patsubst %.c,$(BUILD)/%.o,$(CORE_SRC))
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 
@@ -134,7 +138,17 @@ $(BUILD)/torture/twinit: $(BUILD)/tests/torture/wrap.o $(BUILD)/src/main.o $(COR
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CORE)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lseccomp $(LIBS)
+
+# The syscall filters: src/policy prints them as C.
+$(BUILD)/gen/compile: $(POLICY)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu17 -Isrc -D_GNU_SOURCE -O1 $(WARNINGS) -o $@ $(filter %.c,$^) -lseccomp
+
+$(BUILD)/gen/policies.h: $(BUILD)/gen/compile
+	$(Q)$< $(ARCH) $(POLICY_EXTRA) >$@.new && mv $@.new $@
+
+$(BUILD)/src/confine/filter.o: $(BUILD)/gen/policies.h
 
 $(BUILD)/%.o: %.c VERSION
 	@mkdir -p $(@D)

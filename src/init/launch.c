@@ -11,6 +11,7 @@
 
 #include "fpm/overlay.h"
 #include "init/output.h"
+#include "init/run_dir.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -159,6 +160,22 @@ void launch_forget_config(struct master *master)
 	fd_close(&master->config_fd);
 }
 
+/* The container's own filter, where it has one, is its list of what is allowed. */
+static uint32_t filters_of(const struct generation *generation)
+{
+	const uint32_t denied = filter_deny(&generation->fpm.needs);
+
+	switch (generation->fpm.app.confine) {
+	case CONFINE_STANDARD:
+		return filter_is_present() ? denied : denied | FILTER_BIT(FILTER_ALLOW);
+	case CONFINE_STRICT:
+		return denied | FILTER_BIT(FILTER_ALLOW_STRICT);
+	case CONFINE_OFF:
+		break;
+	}
+	return 0;
+}
+
 int launch_master(struct master *master)
 {
 	static char sockets_buffer[32 * 1024];
@@ -181,7 +198,7 @@ int launch_master(struct master *master)
 		.fd_count = 1,
 		.stderr_fd = output_of(s, generation),
 		.secrets = s->config->secrets,
-		.filter_fd = generation->filter,
+		.filters = filters_of(generation),
 		.identity = generation->fpm.identity,
 		.caps = generation->fpm.caps,
 		.rlimits = generation->fpm.rlimits,
@@ -189,6 +206,7 @@ int launch_master(struct master *master)
 		.link = generation->fpm.app.release,
 		.release = generation->release.path,
 		.read_only = generation->fpm.app.read_only,
+		.cover = run_dir_cover(&s->run),
 	};
 	int r;
 

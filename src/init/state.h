@@ -52,7 +52,6 @@ struct generation {
 	struct release release;
 	struct settings_answer fpm;
 	int overlays[OVERLAYS_MAX]; /* memfds with the configuration of each replica */
-	int filter;                 /* memfd with the syscall filter */
 	int sources;                /* memfd with struct session_source; never read here */
 	struct relay relay;         /* its own, where a way back is kept: it counts dead workers */
 	bool uses_redis;            /* so the preflight of a roll said */

@@ -48,6 +48,8 @@ NORETURN static void try_here(const struct isolation_query *query, const char *r
 {
 	int r = enter(release, pin);
 
+	if (r >= 0)
+		r = pin_cover(&query->cover);
 	if (r >= 0 && query->link[0] != '\0')
 		r = pin_tree(query->link, release, false);
 	_exit(-r);

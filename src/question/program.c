@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/filter.h"
 #include "util/cgroup.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -88,6 +89,9 @@ NORETURN static void execute(const char *const argv[], int config_fd, int output
 		if (moved < 0 || dup2(moved, CONFIG_FD) < 0)
 			_exit(127);
 	}
+	/* Nothing that is asked here is asked of a network. */
+	if (filter_load(FILTER_BIT(FILTER_DENY_NETWORK)) < 0)
+		_exit(127);
 	execv(argv[0], (char *const *)argv);
 	_exit(127);
 }

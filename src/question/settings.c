@@ -259,7 +259,6 @@ void settings_run(const void *query, int answer_fd)
 		privileges_decide,
 		accounts_read_owners,
 		replica_config_write_sources,
-		privileges_write_filter,
 		replica_config_write,
 	};
 	static struct settings_answer answer;
@@ -309,6 +308,8 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 	    answer->identity.group_count > IDENTITY_GROUPS_MAX)
 		return false;
 	if (answer->app.replicas < 1 || answer->app.replicas > REPLICAS_MAX)
+		return false;
+	if (answer->app.confine > CONFINE_OFF)
 		return false;
 	if (answer->identity.uid == (uid_t)-1 || !caps_fit(answer))
 		return false;

@@ -166,7 +166,7 @@ def test_each_session_is_looked_for_where_phpredis_puts_it(make_site, tmp_path):
         for _ in range(12):
             findings = json.loads(site.task.twinit("sessions", "--json").stdout)["apps"][0]["findings"]
             chain = [one for one in findings if one["id"] == "chain"]
-            assert [one["result"] for one in chain] == ["ok"], chain
+            assert [one["result"] for one in chain] == ["ok"], findings
             seen.add(re.search(r"it was in the store 127.0.0.1:(\d+)", chain[0]["seen"])[1])
         assert seen == {str(site.redis_port), str(second)}, "one of 12 sessions in each store"
         assert site.task.stop() == 0

@@ -214,6 +214,7 @@ static void test_texts_are_ended(void **state)
 	memset(&answer, 'x', sizeof(answer));
 	answer.ok = true;
 	answer.app.replicas = answer.app.surge = 1;
+	answer.app.confine = CONFINE_OFF;
 	answer.settings.pool_count = POOLS_MAX;
 	answer.identity = (struct identity){ .uid = 33 };
 	answer.caps = 0;
