@@ -91,7 +91,7 @@ def deploy_and_back(c):
     now = os.readlink(c.directory / "app" / "current")[-1]
     mark = c.log.mark()
     with c.background("deploy", "2" if now == "1" else "1") as deploy:
-        c.log.wait("cutover|deploy refused|roll failed|roll refused", mark)
+        c.until("it is decided", lambda: deploy.poll() is not None or c.log.find("cutover", mark), timeout=LONG)
         back, said_back = order(c, "rollback")
         code, said = end_of(deploy)
     # A deploy that is taken back has not done what it should.

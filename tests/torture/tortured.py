@@ -89,13 +89,14 @@ def descriptors(pid):
 def power_of(pid):
     """How a master is confined; None when it is none, or has gone."""
     try:
-        if os.path.basename(os.readlink("/proc/%d/exe" % pid)) != "stub-fpm":
+        # A master has a session; what is left of `php-fpm -tt` for a moment has none.
+        if os.path.basename(os.readlink("/proc/%d/exe" % pid)) != "stub-fpm" or os.getsid(pid) != pid:
             return None
         text = Path("/proc/%d/status" % pid).read_text()
         own_mounts = os.readlink("/proc/%d/ns/mnt" % pid) != os.readlink("/proc/%d/ns/mnt" % parent_of(text))
     except (FileNotFoundError, ProcessLookupError):
         return None
-    wanted = r"(Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp|Seccomp_filters|SigIgn):\s*(.*)"
+    wanted = r"(Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp|Seccomp_filters|SigIgn):[ \t]*(.*)"
     return {**dict(re.findall(wanted, text)), "mounts of its own": own_mounts}
 
 

@@ -152,10 +152,9 @@ static long fail_no_pointer(int error)
 	return 0;
 }
 
-#define FAIL_MINUS_ONE(name)   fail_minus_one(error)
-#define FAIL_NO_POINTER(name)  fail_no_pointer(error)
-#define FAIL_MINUS_ERRNO(name) (-(long)error)
-#define FAIL_ONE(name)         1
+#define FAIL_MINUS_ONE(name)  fail_minus_one(error)
+#define FAIL_NO_POINTER(name) fail_no_pointer(error)
+#define FAIL_ONE(name)        1
 /* The descriptor is gone whatever close() says (close(2)). */
 #define FAIL_CLOSES(name) ((void)__real_##name(a, b, c, d, e, f), fail_minus_one(error))
 
