@@ -53,9 +53,9 @@ test-docker: deps ## install what is missing, then the docker tier: images, comp
 	@tools/deps --docker
 	@tools/test docker
 
-test-all: deps ## all four tiers
+test-all: deps ## all five tiers
 	@tools/deps --docker
-	@tools/test unit system integration docker
+	@tools/test unit system integration torture docker
 
 check-programs: $(TESTS)
 
@@ -68,8 +68,9 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
 
-torture: $(BUILD)/torture/twinit ## each call that can fail does, once: boot, rolls, commands, stop (root; ALL=1: more of them)
-	TWINIT=$< ALL=$(ALL) $(PYTHON) -m pytest tests/torture
+torture: export ALL ?=
+torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
+	@tools/test torture
 
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
