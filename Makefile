@@ -68,7 +68,6 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
 
-torture: export ALL ?=
 torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
 	@tools/test torture
 

@@ -105,6 +105,11 @@ def look(c):
     return code or healthy, said + said_health
 
 
+def sessions(c):
+    """The questions about sessions are asked; what stubs make of them is no matter here."""
+    return 0, order(c, "sessions", "--json")[1]
+
+
 def one_by_one(c):
     """A replica is stopped and started."""
     code, said = order(c, "stop", "www", "1")
@@ -132,6 +137,7 @@ SCENES = {
     "look": (look, {}),
     "one-by-one": (one_by_one, {}),
     "crash": (crash, {}),
+    "sessions": (sessions, {"redis": True}),
 }
 CAST = {
     "roll": "pid1 master program settings_run stores_run trial_run drain_run prime_run other",
@@ -142,6 +148,7 @@ CAST = {
     "look": "pid1",
     "one-by-one": "pid1 trial_run",
     "crash": "pid1",
+    "sessions": "pid1 stores_run chain_run",
 }
 
 

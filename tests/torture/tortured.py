@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from container import Container, Request, TookTooLong, binary, children
+from container import Container, Request, TookTooLong, binary, children, free_port
 from faults import Faults
 
 THREADS = 2
@@ -108,16 +108,32 @@ def parent_of(status):
 class Tortured(Container):
     """A Container with faults and a load."""
 
-    def __init__(self, **options):
+    def __init__(self, redis=False, **options):
         self.faults = Faults()
+        self.redis = self._start_redis() if redis else None
+        if redis:
+            options["sessions"] = ("redis", "tcp://127.0.0.1:%d" % self.redis_port)
         options = {"health": "/health", "warm": "/warm", "start_timeout": "2s", "drain_timeout": "2s", **options}
         super().__init__(**options)
         self.set(publish=self.directory / "published")
+        self.environment["TWINIT_SESSIONS_VERIFY"] = "report"  # stubs keep no sessions
         self.load = Load(self)
         self.before = self.power = self.given = None
         self.starts = 0
 
+    def _start_redis(self):
+        self.redis_port = free_port()
+        redis = subprocess.Popen(["redis-server", "--bind", "127.0.0.1", "--port", str(self.redis_port), "--save", ""],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd="/")
+        for line in redis.stdout:
+            if b"Ready to accept connections" in line:
+                return redis
+        raise AssertionError("redis-server ended with %d" % redis.wait())
+
     def __exit__(self, *details):
+        if self.redis:
+            self.redis.kill()
+            self.redis.communicate()
         self.load.end()
         super().__exit__(*details)
         self.faults.close()
