@@ -116,7 +116,8 @@ class Tortured(Container):
         options = {"health": "/health", "warm": "/warm", "start_timeout": "2s", "drain_timeout": "2s", **options}
         super().__init__(**options)
         self.set(publish=self.directory / "published")
-        self.environment["TWINIT_SESSIONS_VERIFY"] = "report"  # stubs keep no sessions
+        # Stubs keep no sessions; and what nobody could ask is asked again soon.
+        self.environment.update(TWINIT_SESSIONS_VERIFY="report", TWINIT_SESSIONS_EVERY="1s")
         self.load = Load(self)
         self.before = self.power = self.given = None
         self.starts = 0
