@@ -252,7 +252,8 @@ static int make_environment(struct supervisor *s)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		if (!text_begins(environ[i], "FPM_SOCKETS") &&
-		    !text_begins(environ[i], "NOTIFY_SOCKET="))
+		    !text_begins(environ[i], "NOTIFY_SOCKET=") &&
+		    !text_begins(environ[i], "TWINIT_REPLICA="))
 			s->environment[s->environment_count++] = environ[i];
 	return 0;
 }
