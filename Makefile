@@ -68,6 +68,9 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
 
+torture: $(BUILD)/torture/twinit ## each call that can fail does, once: boot, rolls, commands, stop (root; ALL=1: more of them)
+	TWINIT=$< ALL=$(ALL) $(PYTHON) -m pytest tests/torture
+
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
 
@@ -127,6 +130,13 @@ $(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) src/discard.ld
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $(filter %.o,$^) $(LIBS)
 
+# The same objects, with wrappers around the functions of calls.def.
+WRAPPED := $(shell awk -F '[\x28,]' '/^CALL/ { print $$2 }' tests/torture/calls.def) helper_start spawn_start program_run
+$(BUILD)/torture/twinit: $(BUILD)/tests/torture/wrap.o $(BUILD)/src/main.o $(CORE) src/discard.ld
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) $(LIBS)
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CORE)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lseccomp $(LIBS)
 
@@ -145,7 +155,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan check-valgrind \
+.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture check-asan check-valgrind \
         check-memory check-clang coverage bench fuzz objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -320,8 +320,10 @@ static void on_end(struct helper *helper)
 	struct app *app = container_of(helper, struct app, preflight);
 
 	if (app->preflight_answer == ANSWER_PENDING)
-		refuse(app, helper->late ? "php-fpm -tt took longer than 30 s"
-		                         : "the helper that reads the FPM configuration died");
+		refuse(app,
+		       helper->late
+		               ? "reading the FPM configuration (php-fpm -tt) took longer than 30 s"
+		               : "the helper that reads the FPM configuration died");
 }
 
 static int ask(struct app *app, struct generation *generation)

@@ -143,9 +143,12 @@ static int copy_config(int from, int *copy)
 
 	if (fd < 0 || fstat(from, &st) < 0)
 		return -errno;
-	while (at < st.st_size)
-		if (sendfile(fd, from, &at, (size_t)(st.st_size - at)) <= 0)
-			return -EIO;
+	while (at < st.st_size) {
+		ssize_t n = sendfile(fd, from, &at, (size_t)(st.st_size - at));
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
 	*copy = TAKE_FD(fd);
 	return 0;
 }
@@ -228,7 +231,9 @@ int launch_master(struct master *master)
 		r = spawn_start(&spawn, &master->child);
 	s->environment[s->environment_count] = NULL;
 	close_private(master, &spawn);
-	if (r < 0)
+	if (r < 0) {
 		launch_remove_private(master);
+		launch_forget_config(master);
+	}
 	return r;
 }

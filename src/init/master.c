@@ -117,13 +117,18 @@ static void on_trial_answer(struct helper *helper, const void *data, size_t size
 	arm(master, answer->health != 0 ? 0 : START_SLACK_MS);
 }
 
-static void on_trial_end(struct helper *helper)
+/* What nobody can try cannot become ready. */
+static void give_up_trial(struct master *master, const char *trouble)
 {
-	struct master *master = container_of(helper, struct master, trial);
 	struct text why = TEXT(master->why);
 
-	text_add(&why, "could not be tried, the helper died");
+	text_add(&why, "could not be tried: %s", trouble);
 	arm(master, START_SLACK_MS);
+}
+
+static void on_trial_end(struct helper *helper)
+{
+	give_up_trial(container_of(helper, struct master, trial), "the helper died");
 }
 
 /*
@@ -209,8 +214,7 @@ static int spawn(struct master *master)
 	arm(master, master->generation->fpm.app.start_timeout_ms + START_SLACK_MS);
 	r = start_trial(master);
 	if (r < 0)
-		log_errno(r, "%s/%u: cannot put it on trial", master->app->config.name,
-		          master->number);
+		give_up_trial(master, child_trouble(r));
 	return 0;
 }
 

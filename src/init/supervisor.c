@@ -308,7 +308,8 @@ static int prepare(struct supervisor *s)
 	int r = tidy_descriptors();
 
 	/* Where PHP runs as our user it could otherwise write to our memory by /proc/1/mem. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (r >= 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		r = -errno;
 
 	log_open();
 	s->inheritance.umask = umask(077);

@@ -121,11 +121,11 @@ static int read_all(int fd, char **output)
 int program_run(const char *const argv[], int config_fd, char **output)
 {
 	_cleanup_close_ int fd = memfd_create("output", MFD_CLOEXEC);
-	uint64_t kills = cgroup_oom_kills(CGROUP_ROOT);
 	int status;
 
 	if (fd < 0)
 		return -errno;
+	uint64_t kills = cgroup_oom_kills(CGROUP_ROOT);
 	pid_t pid = fork();
 	if (pid == 0)
 		execute(argv, config_fd, fd);
