@@ -21,7 +21,7 @@ from waiting import HOST  # noqa: E402
 
 PAGE = "/soak.php"
 STORE_AWAY = "the session store does not answer"
-BIG = "0123456789abcdef" * 65536
+BIG = "0123456789abcdef" * 16384
 PATIENCE = 90
 STOPPED = threading.Event()
 
@@ -51,7 +51,7 @@ def release_of(text, method, body):
 
 
 def release_of_big(text):
-    """The same of the answer of a megabyte."""
+    """The same of the big answer of a megabyte."""
     release = text.partition(" ")[0]
     if not release.isdigit() or text != "%s %s %s end" % (release, BIG, release):
         raise Wrong("%.40r ... %.40r (%d bytes)" % (text, text[-40:], len(text)))
@@ -232,13 +232,13 @@ class SlowStraight(Straight):
 
 
 class SlowReader(Straight):
-    """Takes a megabyte in small sips."""
+    """Takes a quarter of a megabyte in small sips."""
 
     pause = 1.0
 
     def request(self):
         def sip(client):
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
             time.sleep(self.chance.uniform(0.1, 1.5))
         return release_of_big(self.exchange([fpm_request(self.path(do="big"), b"x")], after=sip))
 
@@ -270,14 +270,14 @@ class SlowBody(Client):
 
 
 class Big(Client):
-    """A megabyte through nginx, read slowly."""
+    """A quarter of a megabyte through nginx, read slowly."""
 
     pause = 1.0
 
     def request(self):
         connection = self.connect()
         try:
-            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
             connection.request("GET", self.path(do="big"))
             time.sleep(self.chance.uniform(0.1, 1.0))
             return release_of_big(self.text_of(connection))

@@ -81,6 +81,10 @@ class Roller:
         name = os.readlink(self.site.directory / "app" / "current").rpartition("/")[2]
         return int(name) if name.isdigit() else None
 
+    def previous(self):
+        """The name of what `twinit rollback` leads to."""
+        return os.path.basename(self.status()["previous_release"])
+
     def point(self, release):
         """Moves the symlink; False where there is no room."""
         try:
@@ -161,7 +165,7 @@ class Roller:
 
     def rollback(self, draw):
         """To the release before, whichever twinit means by that."""
-        previous = self.status()["previous_release"]
+        previous = self.previous()
         if previous.isdigit():
             self.may(int(previous))
         said = self.order("rollback")
@@ -215,9 +219,8 @@ class Roller:
 
     def delete(self, draw):
         """Old releases go, as deployers do it; those that serve or may come back stay, mostly."""
-        status = self.status()
-        kept = {self.release, self.link(), status["previous_release"] if draw[0] < 0.8 else None}
-        kept |= {one["release"] for one in status["masters"]}
+        kept = {self.release, self.link(), self.previous() if draw[0] < 0.8 else None}
+        kept |= {one["release"] for one in self.status()["masters"]}
         kept = {str(one) for one in kept}
         there = sorted((int(name) for name in os.listdir(self.site.directory / "app" / "releases")), reverse=True)
         gone = [number for number in there[KEPT:] if str(number) not in kept]
@@ -228,6 +231,7 @@ class Roller:
     def configure(self, draw):
         """Another linger and surge, from the next roll on."""
         linger, surge = ["0s", "0s", "0s", "700ms"][int(draw[0] * 4)], int(draw[1] * 3)
+        surge = surge if linger == "0s" else 2  # who is watched stays whole
         with self.soak.configuring:
             write_config(self.soak.config, linger, surge)
         # An order to go over to that, which may fail: until then the linger is one or the other.

@@ -17,7 +17,7 @@ switch ($_GET['do'] ?? 'check') {
         break;
     case 'big':
         header('Content-Type: text/plain');
-        echo '@RELEASE@ ', str_repeat('0123456789abcdef', 65536), ' @RELEASE@ end';
+        echo '@RELEASE@ ', str_repeat('0123456789abcdef', 16384), ' @RELEASE@ end';
         break;
     case 'noise':
         for ($line = 0; $line < 40; $line++) {
