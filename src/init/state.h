@@ -72,7 +72,8 @@ struct master {
 	int config_fd;            /* its copy of the configuration, until it has read it */
 	struct deadline deadline; /* the one that its state arms */
 	struct helper trial;
-	unsigned serial; /* of its private sockets */
+	struct deadline trial_again; /* starts another helper */
+	unsigned serial;             /* of its private sockets */
 	unsigned starts;
 	unsigned crashes;  /* in a row */
 	unsigned failures; /* all that it came back from */
