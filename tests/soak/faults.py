@@ -381,6 +381,35 @@ def twinit_config_bad(soak, draw):
 
 # What PID 1 and PHP may have.
 
+class Births:
+    """Masters that begin while a `with` lasts. FPM ends when it cannot make all its workers, and takes those that it has
+    made, and what they serve, with it."""
+
+    def __init__(self, soak):
+        self._task = soak.site.task
+        self._before = set(self._task.masters())
+        self._born = {}  # master -> {pids of its workers, as they know them}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self):
+        while not self._over.wait(0.002):
+            for master in set(self._task.masters()) - self._before:
+                self._born.setdefault(master, set()).update(filter(None, map(inside, children(master))))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def died(self):
+        """The workers of those that are no longer there."""
+        return [pid for master in set(self._born) - set(self._task.masters()) for pid in self._born[master]]
+
+
 def descriptors(soak, draw):
     """PID 1 has a few left, or none."""
     pid = soak.site.task.pid
@@ -395,10 +424,15 @@ def descriptors(soak, draw):
 def processes(soak, draw):
     """The container gets a few more processes, or none."""
     few = soak.group.count() + int(6 * draw[0])
-    soak.group.limit(few)
-    time.sleep(0.2 + 1.5 * draw[1])
-    soak.group.limit("max")
-    return "%d for %.1f s" % (few, 0.2 + 1.5 * draw[1])
+    begin = time.monotonic_ns()
+    with Births(soak) as births:
+        soak.group.limit(few)
+        time.sleep(0.2 + 1.5 * draw[1])
+        soak.group.limit("max")
+        time.sleep(0.1)  # for the last of them to give up
+    died = births.died()
+    soak.judge.killed("processes", begin, died, len(died), time.monotonic_ns())
+    return "%d for %.1f s, %d workers of masters that could not start" % (few, 0.2 + 1.5 * draw[1], len(died))
 
 
 def log_stalls(soak, draw):
