@@ -93,11 +93,30 @@ coverage: ## lines that the unit tests run, by folder; fails unless it is all of
 	@tools/coverage $(BUILD)/coverage config rollout
 
 fuzz: ## one fuzz target for S seconds (clang): make fuzz T=status S=60
-	@mkdir -p $(BUILD)/fuzz/$(T)
-	clang -std=gnu17 -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -g -O1 \
-	      -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	      -o $(BUILD)/fuzz/fuzz_$(T) tests/fuzz/fuzz_$(T).c $(CORE_SRC) $(LIBS)
-	$(BUILD)/fuzz/fuzz_$(T) -max_total_time=$(or $(S),60) $(BUILD)/fuzz/$(T)
+	@tools/fuzz run $(T) $(or $(S),60)
+
+fuzz-all: ## every fuzz target for S seconds each, two at a time; fails when one finds something
+	@tools/fuzz all $(or $(S),60)
+
+fuzz-coverage: ## lines that the seeds of T (or of every target) run; fails below 90 % of a module
+	@tools/fuzz coverage $(T)
+
+# What tools/fuzz runs, with objects of its own.  A target that defines __wrap_connect() is called
+# in the place of connect().
+FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SAN := address,undefined -fno-sanitize-recover=all -fprofile-instr-generate
+fuzz-programs:
+	@$(MAKE) BUILD=$(BUILD)/fuzz CC=clang FORTIFY= fuzzers \
+	         CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -fcoverage-mapping'
+
+fuzzers: $(FUZZERS)
+
+$(BUILD)/core.a: $(CORE)
+	$(Q)rm -f $@ && $(AR) rcsT $@ $^
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/core.a
+	$(Q)$(CC) -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(LIBS) \
+	    $$(nm $< | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
 
 check-clang: ## everything compiles with clang, warnings as errors
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang objects
@@ -156,6 +175,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
 .PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture check-asan check-valgrind \
-        check-memory check-clang coverage bench fuzz objects format format-check layers clean help
+        check-memory check-clang coverage bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+        objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

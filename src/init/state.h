@@ -71,6 +71,8 @@ struct master {
 	int config_fd;            /* its copy of the configuration, until it has read it */
 	struct deadline deadline; /* the one that its state arms */
 	struct helper trial;
+	struct deadline trial_again; /* starts another helper */
+	unsigned retrials;
 	unsigned serial; /* of its private sockets */
 	unsigned starts;
 	unsigned crashes;  /* in a row */

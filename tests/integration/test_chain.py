@@ -10,7 +10,7 @@ import pytest
 import stores
 from clients import Crowd, fpm_post, post, release_of_check
 from test_pools import add_pools, pool_text
-from support import QUICK_STOP, VARIANTS, errors_of, free_ports, start_and_wait_for_end
+from support import QUICK_STOP, SECONDS, VARIANTS, errors_of, free_ports, start_and_wait_for_end, wait_until
 from stack import PATH, Process, StackError
 
 
@@ -127,7 +127,8 @@ def test_sessions_that_move_to_redis_are_proven_there(make_site):
         site.task.restart()
     change_save_path(site, store(site))
     site.roll_to(2)
-    assert site.app()["release"] == "2" and site.app()["sessions"]["state"] == "ok"
+    assert site.app()["release"] == "2"
+    wait_until("the store is asked", SECONDS, lambda: site.app()["sessions"]["state"], lambda state: state == "ok")
 
 
 @pytest.mark.parametrize("replicas", ["1", "3"])
