@@ -111,6 +111,26 @@ format-check: ## fail if `make format` would change something
 layers: ## show which folder includes which, and what points upward
 	@tools/layers
 
+# What gcc can say beyond WARNINGS.  Its analyzer takes memory for lost that a struct of the caller holds
+# (gcc 12): sanitizers and valgrind look for leaks.
+ANALYZE  := -fanalyzer -Wno-analyzer-malloc-leak -Wconversion -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
+            -Wnull-dereference -Wformat-overflow=2 -Wundef -Wredundant-decls -Wpointer-arith -Wold-style-definition \
+            -Walloca -Wstack-usage=65536
+analyze: ## static analysis: gcc -fanalyzer, clang-tidy, cppcheck, shellcheck (a minute)
+	@tools/deps --checks
+	$(MAKE) objects CC=gcc BUILD=$(BUILD)/analyze CFLAGS='-O2 $(ANALYZE)'
+	tools/analyze cppcheck
+	tools/analyze shellcheck
+	tools/analyze clang-tidy
+
+check-hardening: build ## how build/twinit is protected: PIE, RELRO, stack, no writable code
+	@tools/hardening --self-test
+	@tools/hardening $(BUILD)/twinit $(CORE) $(BUILD)/src/main.o
+	@echo 'static PIE, RELRO, BIND_NOW, no memory that is writable and executable, stack and sizes checked'
+
+shape: ## show the longest files, functions and lines, and fail on what is too long
+	@tools/shape
+
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
@@ -132,6 +152,6 @@ $(BUILD)/%.o: %.c VERSION
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
 .PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan check-valgrind \
-        check-memory check-clang coverage bench fuzz objects format format-check layers clean help
+        check-memory check-clang analyze check-hardening shape coverage bench fuzz objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
