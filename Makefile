@@ -64,8 +64,20 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
 
+# The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
+REPORTS   := /tmp/twinit-reports-$(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
+SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS)'
 check-asan: ## unit tests with AddressSanitizer and UBSan
-	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
+	$(MAKE) check $(SANITIZED)
+
+build-asan:
+	$(MAKE) build $(SANITIZED) LINK='-pie -static-libasan -static-libubsan' EXTRA=$(BUILD)/asan/tests/support/sanitized.o
+
+check-system-asan: build-asan ## the system tier with the sanitized binary as PID 1
+	REPORTS=$(REPORTS) TWINIT=$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/system
+
+check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
+	REPORTS=$(REPORTS) TWINIT=$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/integration
 
 # Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
@@ -139,7 +151,8 @@ help: ## show this list
 	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	      /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) src/discard.ld
+# EXTRA: objects for builds that are to be looked into.
+$(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) $(EXTRA) src/discard.ld
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $(filter %.o,$^) $(LIBS)
 
@@ -151,7 +164,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan check-valgrind \
+.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan build-asan check-system-asan check-integration-asan check-valgrind \
         check-memory check-clang analyze check-hardening shape coverage bench fuzz objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
