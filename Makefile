@@ -64,6 +64,9 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
 
+soak: build ## chaos for a while: make soak MINUTES=60 SEED=1 (root; 2 minutes and a new seed unless told)
+	@$(PYTHON) -B tests/soak/soak.py $(or $(MINUTES),2) $(SEED)
+
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
 
@@ -132,6 +135,6 @@ $(BUILD)/%.o: %.c VERSION
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
 .PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan check-valgrind \
-        check-memory check-clang coverage bench fuzz objects format format-check layers clean help
+        check-memory check-clang coverage bench fuzz objects soak format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

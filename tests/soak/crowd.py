@@ -228,7 +228,7 @@ class SlowStraight(Straight):
         data = fpm_request(self.path(), body)
         step = max(1, len(data) // self.chance.randint(2, 6))
         pieces = [data[at:at + step] for at in range(0, len(data), step)]
-        return release_of(self.exchange(pieces, (0.0, 0.5)), "POST", body)
+        return release_of(self.exchange(pieces, (0.0, 0.25)), "POST", body)
 
 
 class SlowReader(Straight):
@@ -239,7 +239,7 @@ class SlowReader(Straight):
     def request(self):
         def sip(client):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-            time.sleep(self.chance.uniform(0.1, 1.5))
+            time.sleep(self.chance.uniform(0.1, 0.8))
         return release_of_big(self.exchange([fpm_request(self.path(do="big"), b"x")], after=sip))
 
 

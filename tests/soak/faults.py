@@ -17,12 +17,12 @@ import time
 
 from clients import Lost, fpm_answer, fpm_connect, fpm_request
 from judge import SECOND, Request
+from lane import DRAW
 from processes import children, sockets_of, stat_of, status_field, title, workers
 from support import redis_command, stack
 from waiting import HOST, wait_until
 
 STRAYS = 8  # seconds that workers without a master may live, and more
-DRAW = 4  # numbers for each fault
 TOO_MANY = 100000
 
 
@@ -512,9 +512,9 @@ def control_leaver(soak, draw):
 # Which lane does what, and how often it is drawn.
 
 LANES = {
-    "kills": {kill_worker: 6, kill_workers: 1, kill_master: 3, kill_masters: 1, kill_tree: 2, kill_helper: 5,
+    "kills": {kill_worker: 6, kill_workers: 1, kill_master: 3, kill_masters: 1, kill_tree: 2, kill_helper: 4,
               term_master: 1, quit_master: 1, crash_segv: 2, crash_killed: 2, crash_memory: 1},
-    "stops": {stop_worker: 3, stop_master: 2, stop_masters: 1, stop_helper: 1, kill_helper: 3, kill_worker: 2},
+    "stops": {stop_worker: 3, stop_master: 2, stop_masters: 1, stop_helper: 1, kill_helper: 1, kill_worker: 2},
     "surroundings": {redis_stop: 1, redis_kill: 1, redis_freeze: 1, redis_pause: 1, redis_password: 1,
                      redis_replica: 1, redis_full: 1, redis_crowded: 1, run_dir_full: 1, run_dir_inodes: 1,
                      releases_full: 1, releases_inodes: 1, fpm_config_bad: 1, fpm_config_other: 1,

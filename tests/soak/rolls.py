@@ -240,6 +240,17 @@ class Roller:
         self.linger = linger if outcome == "done" else max(before, linger)
         return "linger %s, surge %d: %s" % (linger, surge, said), outcome
 
+    def plain(self):
+        """Back to the configuration of the beginning, which costs no process more than any other, by rolls that must
+        be done: nothing stands in their way any more. The first one may be refused by what is not over yet."""
+        with self.soak.configuring:
+            write_config(self.soak.config)
+        self.point(self.release)
+        said = [wait_until("a roll is done", PATIENCE, lambda: self.again(None), lambda seen: seen[1] == "done",
+                           pause=1)[0] for _ in range(2)]
+        self.linger = "0s"
+        return said
+
     KINDS = {restart: 6, again: 2, hup: 6, storm: 1, deploy: 6, rollback: 2, slow_health: 1, bad_health: 1, nothing: 1,
              missing: 1, replica: 1, away: 1, delete: 4, configure: 1}
 

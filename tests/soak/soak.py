@@ -1,5 +1,4 @@
-#!/usr/bin/python3
-"""Chaos and soak: `tests/soak/run MINUTES [SEED]`, as root; `make soak MINUTES=60` builds twinit before.
+"""Chaos and soak: `make soak MINUTES=60 SEED=1`, as root.
 
 Real php-fpm, nginx and Redis under load, rolls one after the other, and faults of all kinds at the same time; judge.py
 says what must hold. Ends with a table and the line "N passed, N failed". The same SEED draws the same orders and faults.
@@ -7,11 +6,7 @@ says what must hold. Ends with a table and the line "N passed, N failed". The sa
 
 import collections
 import contextlib
-import ctypes
 import json
-import os
-import random
-import re
 import shutil
 import subprocess
 import sys
@@ -24,14 +19,15 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "soak"), str(TESTS / "integration"), str(TESTS / "lib")]
 import faults  # noqa: E402 (found by the line above)
+import report  # noqa: E402
 import rolls  # noqa: E402
 from footprint import differences, footprint, memory_kb  # noqa: E402
-from judge import SECOND, Announcement, Judge, Request  # noqa: E402
+from judge import Announcement, Judge, Request  # noqa: E402
+from lane import Lane  # noqa: E402
 from processes import in_namespace, is_zombie, namespace  # noqa: E402
-from support import Site, stack  # noqa: E402
+from surroundings import WORKERS, Group, Listener, SoakSite, own_mounts  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
-WORKERS = 16
 CALM = ["/srv/bin/twinit"] + ["php-fpm: master process"] * 2 + ["php-fpm: pool www"] * WORKERS
 WARM_UP = 120  # seconds at most, before anything is measured
 SAMPLE = 5
@@ -41,132 +37,6 @@ TOO_MANY = 50  # bad answers
 # Seconds between actions, on average.
 PAUSE = {"rolls": 0.1, "kills": 2.5, "stops": 3.0, "surroundings": 4.0, "control": 5.0}
 ROLLS_A_MINUTE, FAULTS_A_MINUTE = 1000 / 60, 2000 / 60
-MS_PRIVATE, MS_REC = 1 << 18, 1 << 14
-OUTCOMES = {"done": r"release \S+ is active on", "refused": r"roll refused", "failed": r"roll failed",
-            "taken back": r"roll taken back"}
-
-
-class Listener:
-    """Hears twinit's log as the stack copies it, counts what rolls came to, and can be deaf."""
-
-    def __init__(self):
-        self.outcomes = collections.Counter()
-        self.errors = collections.Counter()
-        self._open = threading.Event()
-        self._open.set()
-
-    @contextlib.contextmanager
-    def closed(self):
-        """Nobody takes a line."""
-        self._open.clear()
-        try:
-            yield
-        finally:
-            self._open.set()
-
-    def write(self, line):
-        self._open.wait()
-        for outcome, pattern in OUTCOMES.items():
-            if re.search(pattern, line):
-                self.outcomes[outcome] += 1
-        if line.startswith("twinit: error: "):
-            self.errors[re.sub(r"\d+", "N", line[15:].rstrip())] += 1
-
-    def flush(self):
-        pass
-
-
-class Group:
-    """The pids cgroup of the container."""
-
-    def __init__(self):
-        self._folder = Path("/sys/fs/cgroup/pids/twinit-soak-%d" % os.getpid())
-        self._folder.mkdir()
-
-    def take(self, pids):
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                (self._folder / "cgroup.procs").write_text(str(pid))
-
-    def count(self):
-        return int((self._folder / "pids.current").read_text())
-
-    def limit(self, most):
-        (self._folder / "pids.max").write_text(str(most))
-
-    def remove(self):
-        self._folder.rmdir()
-
-
-class SoakSite(Site):
-    """The sample site on small file systems of its own."""
-
-    def __init__(self, listener):
-        super().__init__(pool={"pm": "static", "pm.max_children": WORKERS, "access.log": "/srv/app/shared/access.log"},
-                         env={"TWINIT_ISOLATION": "namespace", "TWINIT_CONFIG": "/srv/php-fpm/twinit.conf"},
-                         access_log=False, echo=listener)
-
-    def install_release(self, number):
-        target = super().install_release(number)
-        for file in (TESTS / "soak" / "app").glob("*.php"):
-            (target / "public" / file.name).write_text(file.read_text().replace("@RELEASE@", str(number)))
-        stack.open_to_all(target)
-        return target
-
-    def prepare(self):
-        super().prepare()
-        (self.task.fpm_config / "pool.d" / "zz-soak.conf").write_text("[www]\n")
-        rolls.write_config(self.task.fpm_config / "twinit.conf")
-        shared = self.directory / "app" / "shared"
-        shared.mkdir()
-        (shared / "access.log").touch()
-        begun = self.directory / "sock" / "begun"
-        begun.touch()
-        for path in (shared, shared / "access.log", begun):
-            shutil.chown(path, "www-data", "www-data")
-        (shared / "access.log").chmod(0o666)  # twinit as root without capabilities looks at it too
-        mount_small(self.directory / "app", "size=64m,nr_inodes=4000")
-        mount_small(self.task.run_dir, "size=512k,nr_inodes=100")
-
-
-def mount_small(folder, options):
-    """Moves what is in a folder to a tmpfs over it."""
-    copy = folder.with_name(folder.name + ".below")
-    subprocess.run(["cp", "-a", folder, copy], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755," + options, "soak", folder], check=True)
-    subprocess.run(["cp", "-a", "%s/." % copy, folder], check=True)
-    shutil.rmtree(copy)
-
-
-class Lane(threading.Thread):
-    """Does one thing after the other, drawn by numbers of its own."""
-
-    def __init__(self, soak, name, kinds, act):
-        super().__init__(name=name, daemon=True)
-        self._soak, self._kinds, self._act = soak, kinds, act
-        self._chance = random.Random("%s %s" % (soak.seed, name))
-        self.busy = threading.Lock()
-        self.count = collections.Counter()
-
-    def run(self):
-        try:
-            while not self._soak.over.wait(self._chance.expovariate(1 / PAUSE[self.name])):
-                self._step()
-        except BaseException:
-            self._soak.broke("%s: %s" % (self.name, traceback.format_exc()))
-        # Processes that this thread has started end with it.
-        self._soak.released.wait()
-
-    def _step(self):
-        kind = self._chance.choices(list(self._kinds), self._kinds.values())[0]
-        draw = [self._chance.random() for _ in range(faults.DRAW)]
-        with self.busy:
-            if self._soak.over.is_set():
-                return
-            number = self._soak.began(self.name, kind.__name__, draw)
-            said = self._act(kind, draw)
-            self.count[kind.__name__] += 1
-            self._soak.ended(number, said)
 
 
 class Soak:
@@ -183,17 +53,20 @@ class Soak:
         self.over, self.released = threading.Event(), threading.Event()
         self.checks = []  # (passed, sentence)
         self.problems = []
+        self.before = self.after = self.memory_before = self.memory_after = None
         self.slowest_health = 0.0
+        self.crowd = self._reader = None
         self._guard = threading.Lock()
         self._number = self._noted = 0
         self._log = open(self.folder / "actions", "w", buffering=1)
-        self._recent = collections.deque(maxlen=ACTIONS_SHOWN)
+        self.recent = collections.deque(maxlen=ACTIONS_SHOWN)
         self._began = time.monotonic()
         self._begun_file = None
         self._rest = ""
         self.roller = rolls.Roller(self)
-        self.lanes = [Lane(self, "rolls", rolls.Roller.KINDS, lambda kind, draw: kind(self.roller, draw))]
-        self.lanes += [Lane(self, name, kinds, lambda kind, draw: kind(self, draw))
+        self.lanes = [Lane(self, "rolls", rolls.Roller.KINDS, PAUSE["rolls"],
+                           lambda kind, draw: kind(self.roller, draw))]
+        self.lanes += [Lane(self, name, kinds, PAUSE[name], lambda kind, draw: kind(self, draw))
                        for name, kinds in faults.LANES.items()]
 
     # What is written down.
@@ -206,7 +79,7 @@ class Soak:
     def _note(self, text):
         line = "%9.3f %s" % (time.monotonic() - self._began, text)
         with self._guard:
-            self._recent.append(line)
+            self.recent.append(line)
             self._log.write(line + "\n")
 
     def began(self, lane, kind, draw):
@@ -265,10 +138,25 @@ class Soak:
         if self._noted >= TOO_MANY:
             self.broke("too much went wrong to go on")
 
-    def watch(self, seconds):
-        """Until then, or until something breaks."""
+    def faults(self):
+        """How often each has been carried out."""
+        return sum((lane.count for lane in self.lanes[1:]), collections.Counter())
+
+    def quota(self, a_minute):
+        """How many of something there are to be."""
+        return int(self.minutes * a_minute)
+
+    def enough(self):
+        """As many rolls and faults as there are to be; a slow machine gets more time for them."""
+        return (self.listener.outcomes["done"] >= self.quota(ROLLS_A_MINUTE)
+                and self.faults().total() >= self.quota(FAULTS_A_MINUTE))
+
+    def watch(self, seconds, more=0.0):
+        """Until then, or until something breaks; some seconds more as long as it is not enough()."""
         end, sample = time.monotonic() + seconds, 0.0
-        while time.monotonic() < end and not self.over.is_set():
+        while not self.over.is_set():
+            if time.monotonic() > end and (time.monotonic() > end + more or self.enough()):
+                break
             self.look()
             if time.monotonic() > sample:
                 sample = time.monotonic() + SAMPLE
@@ -290,6 +178,7 @@ class Soak:
         with contextlib.ExitStack() as held:
             for lane in self.lanes:
                 held.enter_context(lane.busy)
+            self._note("calm: %s" % "; ".join(self.roller.plain()))
             self.settled()
             yield
 
@@ -299,9 +188,14 @@ class Soak:
             self.look()
             app = self.roller.status()
             return app["roll"], [(one["group"], one["state"]) for one in app["masters"]]
-        wait_until("both masters serve alone", 120, look, lambda seen: seen == ("idle", [("active", "ready")] * 2))
-        return wait_until("nobody but they is there", 120, lambda: footprint(self.site),
-                          lambda seen: seen["processes"] == CALM, pause=0.1)
+        try:
+            wait_until("both masters serve alone", 120, look, lambda seen: seen == ("idle", [("active", "ready")] * 2))
+            wait_until("nobody but they is there", 120, lambda: footprint(self.site),
+                       lambda seen: seen["processes"] == CALM, pause=0.1)
+        except AssertionError:
+            for pid in in_namespace("pid", namespace(self.site.task.pid, "pid")):
+                self._note(report.process(pid))
+            raise
 
     def measure(self):
         """What is compared; memory apart."""
@@ -328,7 +222,7 @@ class Soak:
             self.over.set()
             self.end()
             group.remove()
-        return self.report()
+        return self.verdict()
 
     def chaos(self):
         """Warm-up, measure, the rest of the time, measure again."""
@@ -341,7 +235,7 @@ class Soak:
         with self.calm():
             self.before, self.memory_before = self.measure()
             self._note("measured: %r %r" % (self.before, self.memory_before))
-        self.watch(self.minutes * 60 - warm_up)
+        self.watch(self.minutes * 60 - warm_up, more=self.minutes * 60)
 
     def finish(self):
         """After quiet: everything is as it was."""
@@ -349,8 +243,6 @@ class Soak:
             return
         with self.calm():
             self.over.set()
-            said, outcome = self.roller.again([0] * faults.DRAW)
-            self.check(outcome == "done", "a last roll is done: %s" % said)
             wait_until("everything is as before", 60, lambda: differences(self.before, footprint(self.site)),
                        lambda seen: not seen, pause=0.2)
             self.after, self.memory_after = self.measure()
@@ -366,7 +258,7 @@ class Soak:
 
     def end(self):
         """Stops the crowd, then the site; whatever is left then is a failure."""
-        if hasattr(self, "crowd"):
+        if self.crowd is not None:
             self.crowd.stdin.close()
             self._reader.join(120)
             self.read_begun()
@@ -386,81 +278,28 @@ class Soak:
             subprocess.run(["umount", name], check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def totals(self):
-        """Requests by outcome."""
-        found = collections.Counter()
-        for (_, outcome), count in self.judge.requests.items():
-            found[outcome] += count
-        return found
-
-    def report(self):
-        """The table and the last line; returns the exit status."""
-        totals, bad = self.totals(), collections.Counter(bad.why for bad in self.judge.bad)
-        done = self.listener.outcomes["done"]
-        kinds = collections.Counter()
-        for lane in self.lanes[1:]:
-            kinds += lane.count
+    def verdict(self):
+        """The checks that hold for the whole; returns the exit status after table and last line."""
+        bad = collections.Counter(bad.why for bad in self.judge.bad)
+        done, faults_done = self.listener.outcomes["done"], self.faults().total()
         self.check(not self.problems, "nothing broke")
         self.check(not bad["lost"], "no response was lost but by the worker that was killed")
         self.check(not bad["wrong"], "no answer was wrong")
         self.check(set(bad) <= {"lost", "wrong", "session"}, "no answer came from a release that could not serve")
         self.check(not bad["session"], "no session was lost or mixed up")
-        self.check(done >= self.minutes * ROLLS_A_MINUTE, "at least %d rolls were done" % (self.minutes * ROLLS_A_MINUTE))
-        self.check(kinds.total() >= self.minutes * FAULTS_A_MINUTE,
-                   "at least %d faults" % (self.minutes * FAULTS_A_MINUTE))
+        for what, count, most in (("rolls were done", done, self.quota(ROLLS_A_MINUTE)),
+                                  ("faults", faults_done, self.quota(FAULTS_A_MINUTE))):
+            self.check(count >= most, "at least %d %s" % (most, what))
         failed = [sentence for passed, sentence in self.checks if not passed]
         if failed:
-            print("\n".join(["", "The last actions:", *self._recent, "", *self.problems]))
-            print("\n".join("bad: %r" % (one,) for one in self.judge.bad[:20]))
-            print("SEED=%s; logs and actions are in %s" % (self.seed, self.folder))
-        self._table(done, kinds, totals, bad)
+            report.failure(self)
+        report.table(self)
         for passed, sentence in self.checks:
             print("%s %s" % ("ok    " if passed else "FAILED", sentence))
         print("%d passed, %d failed" % (len(self.checks) - len(failed), len(failed)), flush=True)
         if not failed:
             shutil.rmtree(self.folder)
         return 1 if failed else 0
-
-    def _table(self, done, kinds, totals, bad):
-        print("\nSEED=%s, %g minutes" % (self.seed, self.minutes))
-        print("rolls: %d done, %s" % (done, ", ".join("%d %s" % (self.listener.outcomes[one], one)
-                                                    for one in OUTCOMES if one != "done")))
-        print("  asked for: %s" % listed(self.lanes[0].count))
-        print("faults: %d" % kinds.total())
-        print("  %s" % listed(kinds))
-        print("requests: %d, %s" % (totals.total(), listed(totals)))
-        by_kind = collections.defaultdict(collections.Counter)
-        for (kind, outcome), count in self.judge.requests.items():
-            by_kind[kind][outcome] += count
-        for kind, counts in sorted(by_kind.items()):
-            print("  %-12s %-60s longest %5.1f s" % (kind, listed(counts), self.judge.longest[kind] / SECOND))
-        print("lost: %d by the worker that was killed (%s), %d otherwise" % (
-            sum(self.judge.own.values()), listed(self.judge.own), bad["lost"]))
-        print("longest time without a good answer: %.1f s; slowest `twinit health`: %.1f s" % (
-            self.judge.longest_silence / SECOND, self.slowest_health))
-        if hasattr(self, "after"):
-            print("PID 1: VmRSS %d -> %d KB, RssAnon %d -> %d KB, descriptors %d -> %d, mounts %s -> %s, processes "
-                  "%d -> %d" % (self.memory_before["VmRSS"], self.memory_after["VmRSS"],
-                                self.memory_before["RssAnon"], self.memory_after["RssAnon"],
-                                len(self.before["descriptors"]), len(self.after["descriptors"]),
-                                self.before["mounts"], self.after["mounts"],
-                                len(self.before["processes"]), len(self.after["processes"])))
-        print("twinit's errors: %s" % ("none" if not self.listener.errors else ""))
-        for text, count in self.listener.errors.most_common(40):
-            print("  %5d %s" % (count, text))
-        print()
-
-
-def listed(counter):
-    """name count, name count"""
-    return ", ".join("%s %d" % item for item in sorted(counter.items())) or "none"
-
-
-def own_mounts():
-    """What we mount is seen by us and those we start, and goes with us."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(0x20000) or libc.mount(b"none", b"/", None, MS_PRIVATE | MS_REC, None):
-        sys.exit("soak: no mount namespace of our own: %s" % os.strerror(ctypes.get_errno()))
 
 
 def main(words):
