@@ -1,4 +1,4 @@
-"""The soak's visitors, in a process of their own: `crowd.py SITE_PORT FPM_PORT SEED` until its stdin ends.
+"""The soak's visitors, in a process of their own: `crowd.py SITE_PORT FPM SEED` until its stdin ends.
 
 Each request is one line of JSON on stdout: [kind, id, begin, end, outcome, release, detail], with times in ns of the
 monotonic clock. Outcomes: ok; store (PHP itself said that the session store does not answer); session (the session
@@ -63,9 +63,9 @@ class Client:
 
     pause = 0.1
 
-    def __init__(self, number, chance, site_port, fpm_port):
+    def __init__(self, number, chance, site_port, address):
         self.name = type(self).__name__.lower()
-        self.chance, self.site_port, self.address = chance, site_port, (HOST, fpm_port)
+        self.chance, self.site_port, self.address = chance, site_port, address
         self.prefix = "%s%d" % (self.name, number)
         self.count = 0
         self.id = None
@@ -381,8 +381,9 @@ def run(client, say):
         say(client.next())
 
 
-def main(site_port, fpm_port, seed):
-    """Until stdin ends."""
+def main(site_port, fpm, seed):
+    """Until stdin ends. fpm: a port, or the path of a socket."""
+    address = (HOST, int(fpm)) if fpm.isdigit() else fpm
     guard = threading.Lock()
 
     def say(record):
@@ -391,7 +392,7 @@ def main(site_port, fpm_port, seed):
 
     numbers = range(sum(CROWD.values()))
     kinds = [kind for kind, count in CROWD.items() for _ in range(count)]
-    clients = [kind(number, random.Random("%s %d" % (seed, number)), site_port, fpm_port)
+    clients = [kind(number, random.Random("%s %d" % (seed, number)), site_port, address)
                for number, kind in zip(numbers, kinds)]
     threads = [threading.Thread(target=run, args=(client, say)) for client in clients]
     for thread in threads:
@@ -403,4 +404,4 @@ def main(site_port, fpm_port, seed):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -382,8 +382,10 @@ def twinit_config_bad(soak, draw):
 # What PID 1 and PHP may have.
 
 class Births:
-    """Masters that begin while a `with` lasts. FPM ends when it cannot make all its workers, and takes those that it has
-    made, and what they serve, with it."""
+    """Masters that begin while a `with` lasts.
+
+    FPM ends when it cannot make all its workers, and takes those that it has made, and what they serve, with it.
+    """
 
     def __init__(self, soak):
         self._task = soak.site.task
@@ -500,9 +502,9 @@ def control_leaver(soak, draw):
     """Somebody who asks and does not wait."""
     environment = {"TWINIT_RUN_DIR": str(soak.site.task.run_dir), "PATH": stack.PATH}
     for number in range(10):
-        asking = subprocess.Popen([str(soak.site.binary), choose(draw[number % DRAW], ["sessions", "status", "health"])],
-                                  env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL)
+        question = choose(draw[number % DRAW], ["sessions", "status", "health"])
+        asking = subprocess.Popen([str(soak.site.binary), question], env=environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.01 * draw[number % DRAW])
         asking.kill()
         asking.wait()

@@ -21,7 +21,7 @@ def draws(seed, name, kinds, pause):
 
 
 class Lane(threading.Thread):
-    """Carries out act(kind, numbers) for each of its draws until the soak is over; who holds `busy` keeps it from it."""
+    """Carries out act(kind, numbers) for each of its draws until the soak is over, but not while `busy` is held."""
 
     def __init__(self, soak, name, kinds, pause, act):
         super().__init__(name=name, daemon=True)

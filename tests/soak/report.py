@@ -36,14 +36,15 @@ def table(soak):
     judge, outcomes, counted = soak.judge, soak.listener.outcomes, soak.faults()
     kinds = by_kind(judge.requests)
     totals = sum(kinds.values(), collections.Counter())
-    print("\nSEED=%s, %g minutes" % (soak.seed, soak.minutes))
+    print("\nSEED=%s, %g minutes, %s" % (soak.seed, soak.minutes, soak.site.variant))
     print("rolls: %s" % ", ".join("%d %s" % (outcomes[one], one) for one in OUTCOMES))
     print("  asked for: %s" % listed(soak.lanes[0].count))
     print("faults: %d\n  %s" % (counted.total(), listed(counted)))
     print("requests: %d, %s" % (totals.total(), listed(totals)))
     for kind, counts in sorted(kinds.items()):
         print("  %-12s %-60s longest %5.1f s" % (kind, listed(counts), judge.longest[kind] / SECOND))
-    print("lost: %d by the worker that was killed (%s), %d otherwise" % (totals["own"], listed(judge.own), totals["lost"]))
+    print("lost: %d by the worker that was killed (%s), %d otherwise" % (
+        totals["own"], listed(judge.own), totals["lost"]))
     print("longest time without a good answer: %.1f s; slowest `twinit health`: %.1f s" % (
         judge.longest_silence / SECOND, soak.slowest_health))
     if soak.after:

@@ -1,12 +1,13 @@
 """Chaos and soak: `make soak MINUTES=60 SEED=1`, as root.
 
 Real php-fpm, nginx and Redis under load, rolls one after the other, and faults of all kinds at the same time; judge.py
-says what must hold. Ends with a table and the line "N passed, N failed". The same SEED draws the same orders and faults.
+says what must hold. Ends with a table and the line "N passed, N failed". The same SEED draws the same.
 """
 
 import collections
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ class Soak:
         self.minutes, self.seed = minutes, seed
         self.folder = Path(tempfile.mkdtemp(prefix="twinit-soak-", dir="/tmp"))
         self.listener = Listener()
-        self.site = SoakSite(self.listener)
+        self.site = SoakSite(seed, self.listener)
         self.config = self.site.task.fpm_config / "twinit.conf"
         self.configuring = threading.Lock()
         self.judge = Judge(1)
@@ -100,7 +101,8 @@ class Soak:
     # The crowd.
 
     def start_crowd(self):
-        argv = [sys.executable, TESTS / "soak" / "crowd.py", self.site.port, self.site.fpm_port, self.seed]
+        fpm = self.site.task.address if self.site.unix else self.site.task.port
+        argv = [sys.executable, TESTS / "soak" / "crowd.py", self.site.port, fpm, self.seed]
         self.crowd = subprocess.Popen([str(word) for word in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       text=True)
         self._reader = threading.Thread(target=self._read_crowd, daemon=True)
@@ -303,6 +305,8 @@ class Soak:
 
 
 def main(words):
+    if os.geteuid() != 0:
+        os.execvp("sudo", ["sudo", sys.executable, "-B", *sys.argv])
     minutes = float(words[0]) if words else 2
     seed = words[1] if len(words) > 1 and words[1] else str(time.time_ns() % 1000000)
     print("SEED=%s MINUTES=%g" % (seed, minutes), flush=True)

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import ctypes
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import threading
 from pathlib import Path
 
 import rolls
-from support import REPO, Site, stack
+from support import REPO, VARIANTS, Site, stack
 
 WORKERS = 16
 OUTCOMES = {"done": r"release \S+ is active on", "refused": r"roll refused", "failed": r"roll failed",
@@ -80,12 +81,14 @@ class Group:
 
 
 class SoakSite(Site):
-    """The sample site on small file systems of its own."""
+    """The sample site on small file systems. How releases are pinned and how requests come depends on the seed."""
 
-    def __init__(self, listener):
+    def __init__(self, seed, listener):
+        self.variant = random.Random(seed).choice(list(VARIANTS))
         super().__init__(pool={"pm": "static", "pm.max_children": WORKERS, "access.log": "/srv/app/shared/access.log"},
-                         env={"TWINIT_ISOLATION": "namespace", "TWINIT_CONFIG": "/srv/php-fpm/twinit.conf"},
-                         access_log=False, echo=listener)
+                         env={"TWINIT_ISOLATION": VARIANTS[self.variant]["env"]["TWINIT_ISOLATION"],
+                              "TWINIT_CONFIG": "/srv/php-fpm/twinit.conf"},
+                         unix="unix" in VARIANTS[self.variant], access_log=False, echo=listener)
 
     def install_release(self, number):
         target = super().install_release(number)
