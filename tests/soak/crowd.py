@@ -286,7 +286,7 @@ class Big(Client):
 
 
 class Noise(Client):
-    """Makes PHP write 40 KB to the log."""
+    """Makes PHP write 16 KB to the log."""
 
     pause = 0.5
 
