@@ -71,6 +71,9 @@ check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
 	@tools/test torture
 
+soak: build ## chaos for a while: make soak MINUTES=60 SEED=1 (root; 2 minutes and a new seed unless told)
+	@$(PYTHON) -B tests/soak/soak.py $(or $(MINUTES),2) $(SEED)
+
 # The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
 REPORTS   := /tmp/twinit-reports-$(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
 SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS)'
@@ -210,6 +213,6 @@ $(BUILD)/%.o: %.c VERSION
 .PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture \
         check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
         analyze check-hardening shape coverage bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
-        objects format format-check layers clean help
+        soak objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,4 +1,4 @@
-"""The soak's visitors, in a process of their own: `crowd.py SITE_PORT FPM_PORT SEED` until its stdin ends.
+"""The soak's visitors, in a process of their own: `crowd.py SITE_PORT FPM SEED` until its stdin ends.
 
 Each request is one line of JSON on stdout: [kind, id, begin, end, outcome, release, detail], with times in ns of the
 monotonic clock. Outcomes: ok; store (PHP itself said that the session store does not answer); session (the session
@@ -63,9 +63,9 @@ class Client:
 
     pause = 0.1
 
-    def __init__(self, number, chance, site_port, fpm_port):
+    def __init__(self, number, chance, site_port, address):
         self.name = type(self).__name__.lower()
-        self.chance, self.site_port, self.address = chance, site_port, (HOST, fpm_port)
+        self.chance, self.site_port, self.address = chance, site_port, address
         self.prefix = "%s%d" % (self.name, number)
         self.count = 0
         self.id = None
@@ -228,7 +228,7 @@ class SlowStraight(Straight):
         data = fpm_request(self.path(), body)
         step = max(1, len(data) // self.chance.randint(2, 6))
         pieces = [data[at:at + step] for at in range(0, len(data), step)]
-        return release_of(self.exchange(pieces, (0.0, 0.5)), "POST", body)
+        return release_of(self.exchange(pieces, (0.0, 0.25)), "POST", body)
 
 
 class SlowReader(Straight):
@@ -239,7 +239,7 @@ class SlowReader(Straight):
     def request(self):
         def sip(client):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-            time.sleep(self.chance.uniform(0.1, 1.5))
+            time.sleep(self.chance.uniform(0.1, 0.8))
         return release_of_big(self.exchange([fpm_request(self.path(do="big"), b"x")], after=sip))
 
 
@@ -286,7 +286,7 @@ class Big(Client):
 
 
 class Noise(Client):
-    """Makes PHP write 40 KB to the log."""
+    """Makes PHP write 16 KB to the log."""
 
     pause = 0.5
 
@@ -381,8 +381,9 @@ def run(client, say):
         say(client.next())
 
 
-def main(site_port, fpm_port, seed):
-    """Until stdin ends."""
+def main(site_port, fpm, seed):
+    """Until stdin ends. fpm: a port, or the path of a socket."""
+    address = (HOST, int(fpm)) if fpm.isdigit() else fpm
     guard = threading.Lock()
 
     def say(record):
@@ -391,7 +392,7 @@ def main(site_port, fpm_port, seed):
 
     numbers = range(sum(CROWD.values()))
     kinds = [kind for kind, count in CROWD.items() for _ in range(count)]
-    clients = [kind(number, random.Random("%s %d" % (seed, number)), site_port, fpm_port)
+    clients = [kind(number, random.Random("%s %d" % (seed, number)), site_port, address)
                for number, kind in zip(numbers, kinds)]
     threads = [threading.Thread(target=run, args=(client, say)) for client in clients]
     for thread in threads:
@@ -403,4 +404,4 @@ def main(site_port, fpm_port, seed):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -17,12 +17,12 @@ import time
 
 from clients import Lost, fpm_answer, fpm_connect, fpm_request
 from judge import SECOND, Request
+from lane import DRAW
 from processes import children, sockets_of, stat_of, status_field, title, workers
 from support import redis_command, stack
 from waiting import HOST, wait_until
 
 STRAYS = 8  # seconds that workers without a master may live, and more
-DRAW = 4  # numbers for each fault
 TOO_MANY = 100000
 
 
@@ -382,8 +382,10 @@ def twinit_config_bad(soak, draw):
 # What PID 1 and PHP may have.
 
 class Births:
-    """Masters that begin while a `with` lasts. FPM ends when it cannot make all its workers, and takes those that it has
-    made, and what they serve, with it."""
+    """Masters that begin while a `with` lasts.
+
+    FPM ends when it cannot make all its workers, and takes those that it has made, and what they serve, with it.
+    """
 
     def __init__(self, soak):
         self._task = soak.site.task
@@ -500,9 +502,9 @@ def control_leaver(soak, draw):
     """Somebody who asks and does not wait."""
     environment = {"TWINIT_RUN_DIR": str(soak.site.task.run_dir), "PATH": stack.PATH}
     for number in range(10):
-        asking = subprocess.Popen([str(soak.site.binary), choose(draw[number % DRAW], ["sessions", "status", "health"])],
-                                  env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL)
+        question = choose(draw[number % DRAW], ["sessions", "status", "health"])
+        asking = subprocess.Popen([str(soak.site.binary), question], env=environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.01 * draw[number % DRAW])
         asking.kill()
         asking.wait()
@@ -512,9 +514,9 @@ def control_leaver(soak, draw):
 # Which lane does what, and how often it is drawn.
 
 LANES = {
-    "kills": {kill_worker: 6, kill_workers: 1, kill_master: 3, kill_masters: 1, kill_tree: 2, kill_helper: 5,
+    "kills": {kill_worker: 6, kill_workers: 1, kill_master: 3, kill_masters: 1, kill_tree: 2, kill_helper: 4,
               term_master: 1, quit_master: 1, crash_segv: 2, crash_killed: 2, crash_memory: 1},
-    "stops": {stop_worker: 3, stop_master: 2, stop_masters: 1, stop_helper: 1, kill_helper: 3, kill_worker: 2},
+    "stops": {stop_worker: 3, stop_master: 2, stop_masters: 1, stop_helper: 1, kill_helper: 1, kill_worker: 2},
     "surroundings": {redis_stop: 1, redis_kill: 1, redis_freeze: 1, redis_pause: 1, redis_password: 1,
                      redis_replica: 1, redis_full: 1, redis_crowded: 1, run_dir_full: 1, run_dir_inodes: 1,
                      releases_full: 1, releases_inodes: 1, fpm_config_bad: 1, fpm_config_other: 1,

@@ -1,7 +1,7 @@
-"""Judges each request of the soak: who served it, was that release allowed then, and if it was lost, whose fault was it.
+"""Judges each request of the soak: who served it, was that release allowed then, and whose fault a loss was.
 
 All times are ns of the monotonic clock. Nothing here runs or looks at a process, so that any story can be told to it
-(tests/integration/test_soak_judge.py does).
+(tests/integration/test_soak.py does).
 """
 
 import bisect

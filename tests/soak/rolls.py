@@ -171,6 +171,18 @@ class Roller:
         said = self.order("rollback")
         return said, self.settle()
 
+    def regret(self, draw):
+        """A deploy that nobody waits for, and the way back before it is over or after."""
+        release, previous = self.new_release(), self.previous()
+        if release is None:
+            return "no room", ""
+        for one in (release, self.release, previous):  # the last: the deploy was refused, and the order to go back not
+            if str(one).isdigit():
+                self.may(int(one))
+        said = self.order("deploy", "--no-wait", str(release))
+        time.sleep(1.5 * draw[0])
+        return "%s, %s" % (said, self.order("rollback")), self.settle()
+
     def slow_health(self, draw):
         """A release whose health script takes its time."""
         return self.judged(draw, "%d 200" % (100 + 1500 * draw[0]))
@@ -230,7 +242,7 @@ class Roller:
 
     def configure(self, draw):
         """Another linger and surge, from the next roll on."""
-        linger, surge = ["0s", "0s", "0s", "700ms"][int(draw[0] * 4)], int(draw[1] * 3)
+        linger, surge = ["0s", "0s", "0s", "1s"][int(draw[0] * 4)], int(draw[1] * 3)
         surge = surge if linger == "0s" else 2  # who is watched stays whole
         with self.soak.configuring:
             write_config(self.soak.config, linger, surge)
@@ -240,8 +252,19 @@ class Roller:
         self.linger = linger if outcome == "done" else max(before, linger)
         return "linger %s, surge %d: %s" % (linger, surge, said), outcome
 
-    KINDS = {restart: 6, again: 2, hup: 6, storm: 1, deploy: 6, rollback: 2, slow_health: 1, bad_health: 1, nothing: 1,
-             missing: 1, replica: 1, away: 1, delete: 4, configure: 1}
+    def plain(self):
+        """Back to the configuration of the beginning, which costs no process more than any other, by rolls that must
+        be done: nothing stands in their way any more. The first one may be refused by what is not over yet."""
+        with self.soak.configuring:
+            write_config(self.soak.config)
+        self.point(self.release)
+        said = [wait_until("a roll is done", PATIENCE, lambda: self.again(None), lambda seen: seen[1] == "done",
+                           pause=1)[0] for _ in range(2)]
+        self.linger = "0s"
+        return said
+
+    KINDS = {restart: 6, again: 2, hup: 6, storm: 1, deploy: 6, rollback: 2, regret: 1, slow_health: 1, bad_health: 1,
+             nothing: 1, missing: 1, replica: 1, away: 1, delete: 4, configure: 1}
 
 
 def write_config(path, linger="0s", surge=2):

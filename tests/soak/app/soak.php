@@ -20,7 +20,7 @@ switch ($_GET['do'] ?? 'check') {
         echo '@RELEASE@ ', str_repeat('0123456789abcdef', 16384), ' @RELEASE@ end';
         break;
     case 'noise':
-        for ($line = 0; $line < 40; $line++) {
+        for ($line = 0; $line < 16; $line++) {
             error_log('noise ' . str_repeat('n', 1000));
         }
         require __DIR__ . '/check.php';

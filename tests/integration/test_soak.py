@@ -1,5 +1,6 @@
-"""The judge of the soak is judged: one that cannot find a fault would always be content."""
+"""The judge of the soak is judged: one that cannot find a fault would always be content. And its seed is kept."""
 
+import itertools
 import sys
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from support import REPO
 
 sys.path.insert(0, str(REPO / "tests" / "soak"))
-from judge import SECOND, Announcement, Judge, Request  # noqa: E402 (found by the line above)
+from faults import LANES  # noqa: E402 (found by the line above)
+from judge import SECOND, Announcement, Judge, Request  # noqa: E402
+from lane import draws  # noqa: E402
 
 END = 1000
 
@@ -183,3 +186,18 @@ def test_code_of_two_releases_in_one_answer_is_wrong(story):
     story.judge.announced("mixed", Announcement(10, 1, 2, SECOND))
     story.judge.record(Request("get", "mixed", SECOND, 2 * SECOND, "ok", 1, None))
     assert story.verdict() == (["wrong"], 0)
+
+
+def actions(seed, name="kills"):
+    """The first thousand of a lane."""
+    return list(itertools.islice(draws(seed, name, LANES[name], 1.0), 1000))
+
+
+def test_a_seed_draws_the_same_faults_again():
+    assert actions("7") == actions("7")
+    assert actions("7") != actions("8")
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_each_fault_has_its_turn(name):
+    assert {kind for _, kind, _ in actions("7", name)} == set(LANES[name])
