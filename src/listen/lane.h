@@ -5,7 +5,11 @@
  * masters that serve accept from the same lane; a roll builds its masters on another one, where no
  * visitor can reach them, and lane_cutover() then moves every new connection in one step.
  *
- *   TCP    the lanes are one SO_REUSEPORT group; a one-instruction program picks the lane.
+ *   TCP    the lanes are one SO_REUSEPORT group; a one-instruction program picks the lane.  The
+ *          first and the last of the group are gates, by which the kernel finds it; nobody is sent
+ *          there.  So the lanes themselves need not have the option, which connections would have
+ *          from them: whoever runs code in PHP, as our user, could make such a connection a
+ *          listener of the same port and take its visitors.
  *   unix   each lane is a socket of its own, bound under a temporary name; the cutover renames it
  *          over the public path.
  *
@@ -25,8 +29,11 @@
  */
 enum { LANE_COUNT = 4 };
 
+enum { GATE_COUNT = 2 };
+
 struct lanes {
 	struct address address;
+	int gates[GATE_COUNT];
 	int fds[LANE_COUNT]; /* FD_NONE: not open */
 	unsigned active;     /* the lane that gets new connections */
 	bool steered;
