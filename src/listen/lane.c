@@ -22,8 +22,7 @@
 void lanes_init(struct lanes *lanes)
 {
 	*lanes = (struct lanes){ 0 };
-	for (unsigned i = 0; i < GATE_COUNT; i++)
-		lanes->gates[i] = FD_NONE;
+	lanes->gate = FD_NONE;
 	for (unsigned i = 0; i < LANE_COUNT; i++)
 		lanes->fds[i] = FD_NONE;
 }
@@ -75,19 +74,26 @@ static int tcp_find_stranger(const struct address *address)
 
 static int tcp_bind_all(struct lanes *lanes)
 {
-	int r = 0;
+	int r = tcp_bind(&lanes->address, true, &lanes->gate);
 
-	for (unsigned i = 0; r >= 0 && i < GATE_COUNT; i++)
-		r = tcp_bind(&lanes->address, true, &lanes->gates[i]);
 	for (unsigned i = 0; r >= 0 && i < LANE_COUNT; i++)
 		r = tcp_bind(&lanes->address, true, &lanes->fds[i]);
 	return r;
 }
 
-/* Which of the group a lane is: members are counted in the order of listen(2). */
-static unsigned member(unsigned lane)
+/*
+ * The kernel asks the first socket that it finds on the port whether there is a group; for IPv6
+ * that is the one that began to listen first, for IPv4 the last one (__inet_hash()).
+ */
+static bool gate_is_first(const struct lanes *lanes)
 {
-	return 1 + lane;
+	return lanes->address.sockaddr.ss_family == AF_INET6;
+}
+
+/* Which of the group a lane is: members are counted in the order of listen(2). */
+static unsigned member(const struct lanes *lanes, unsigned lane)
+{
+	return gate_is_first(lanes) ? 1 + lane : lane;
 }
 
 static int tcp_listen(const struct lanes *lanes, int fd)
@@ -107,27 +113,22 @@ static int turn_away(int gate)
 	return 0;
 }
 
-/*
- * The kernel asks the first socket that it finds on the port whether there is a group; that is the
- * first (IPv6) or the last (IPv4) that began to listen (__inet_hash()).
- */
 static int tcp_listen_all(struct lanes *lanes)
 {
-	int r = tcp_listen(lanes, lanes->gates[0]);
+	int r = gate_is_first(lanes) ? tcp_listen(lanes, lanes->gate) : 0;
 
 	for (unsigned i = 0; r >= 0 && i < LANE_COUNT; i++)
 		r = tcp_listen(lanes, lanes->fds[i]);
-	if (r >= 0)
-		r = tcp_listen(lanes, lanes->gates[1]);
+	if (r >= 0 && !gate_is_first(lanes))
+		r = tcp_listen(lanes, lanes->gate);
 	for (unsigned i = 0; r >= 0 && i < LANE_COUNT; i++)
 		r = set_flag(lanes->fds[i], SOL_SOCKET, SO_REUSEPORT, 0);
-	return r < 0 ? r : turn_away(lanes->gates[0]);
+	return r < 0 ? r : turn_away(lanes->gate);
 }
 
 static int tcp_listen_alone(struct lanes *lanes)
 {
-	for (unsigned i = 0; i < GATE_COUNT; i++)
-		fd_close(&lanes->gates[i]);
+	fd_close(&lanes->gate);
 	for (unsigned i = 1; i < LANE_COUNT; i++)
 		fd_close(&lanes->fds[i]);
 	int r = set_flag(lanes->fds[0], SOL_SOCKET, SO_REUSEPORT, 0);
@@ -143,7 +144,8 @@ static int tcp_open(struct lanes *lanes)
 	if (r < 0)
 		return r;
 	/* Before anybody listens, so that an idle lane never sees a SYN. */
-	lanes->steered = steer_to(lanes->gates[0], member(0)) >= 0;
+	int first = gate_is_first(lanes) ? lanes->gate : lanes->fds[0];
+	lanes->steered = steer_to(first, member(lanes, 0)) >= 0;
 	return lanes->steered ? tcp_listen_all(lanes) : tcp_listen_alone(lanes);
 }
 
@@ -294,8 +296,7 @@ void lanes_close(struct lanes *lanes)
 {
 	if (address_is_unix(&lanes->address))
 		unix_unpublish(lanes);
-	for (unsigned i = 0; i < GATE_COUNT; i++)
-		fd_close(&lanes->gates[i]);
+	fd_close(&lanes->gate);
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
 		fd_close(&lanes->fds[lane]);
 }
@@ -375,14 +376,14 @@ int lanes_reach(struct lanes *lanes, unsigned lane, int fds[], unsigned count)
 		return -EOPNOTSUPP;
 	r = tcp_near(&lanes->address, &near);
 	if (r >= 0)
-		r = steer_by_source(lanes->fds[lane], member(lanes->active), OWN_SOURCE,
-		                    member(lane));
+		r = steer_by_source(lanes->fds[lane], member(lanes, lanes->active), OWN_SOURCE,
+		                    member(lanes, lane));
 	if (r < 0)
 		return r;
 	r = reach_all(lanes, lane, &near, fds, count);
 	/* What is not connected by now is steered like everybody else.  Should that fail, it is
 	 * only our own connections that are not, and the next cutover mends it. */
-	(void)!steer_to(lanes->fds[lane], member(lanes->active));
+	(void)!steer_to(lanes->fds[lane], member(lanes, lanes->active));
 	return r;
 }
 
@@ -409,7 +410,7 @@ int lanes_cutover(struct lanes *lanes, unsigned lane)
 	if (address_is_unix(&lanes->address))
 		r = unix_publish(lanes, lane);
 	else if (lanes->steered)
-		r = steer_to(lanes->fds[lane], member(lane));
+		r = steer_to(lanes->fds[lane], member(lanes, lane));
 	if (r >= 0)
 		lanes->active = lane;
 	return r;
@@ -431,11 +432,8 @@ int lanes_refuse_new(struct lanes *lanes)
 	for (unsigned lane = 0; r >= 0 && lane < LANE_COUNT; lane++)
 		if (lanes->fds[lane] >= 0)
 			r = refuse_new(lanes->fds[lane]);
-	/* Last: behind a gate the program decides, without one the first lane that is found. */
-	for (unsigned i = 0; r >= 0 && i < GATE_COUNT; i++)
-		if (lanes->gates[i] >= 0)
-			r = refuse_new(lanes->gates[i]);
-	return r;
+	/* Last: behind the gate the program decides, without it the first lane that is found. */
+	return r < 0 || lanes->gate < 0 ? r : refuse_new(lanes->gate);
 }
 
 bool listener_has_queue(int fd)

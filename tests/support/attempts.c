@@ -1510,6 +1510,8 @@ int main(int argc, char *argv[])
 		return enable(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "--bomb") == 0)
 		return bomb(atoi(argv[2]));
+	if (argc == 2 && strcmp(argv[1], "--shut") == 0)
+		return shutdown(own_listener(), SHUT_RDWR) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	look_around();
 	(void)mkdir(FOLDER, 0700);
 	for (int i = 1; i < argc; i++)
