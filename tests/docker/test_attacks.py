@@ -246,3 +246,15 @@ def test_a_fork_bomb_inside_a_pids_limit_leaves_pid_1_and_the_site(docker, netwo
         rolled = task.exec("twinit", "restart")
         assert rolled.returncode == 0, rolled.stdout + task.logs()
         assert task.stop() == 0
+
+
+def test_a_listener_that_a_worker_shuts_down_does_not_end_the_site(docker, network, image, debian):
+    """With PHP 8.2, whose children have it; in a plain container nobody is let in from then on."""
+    with containers.run(docker, images.named(debian, "shut"), image, options=[
+            "--network", network, "--no-healthcheck"]) as task:
+        serves(task)
+        task.ask(partial(fpm_post, FPM, "/attempt.php?words=--shut"))
+        serves(task)
+        rolled = task.exec("twinit", "restart")
+        assert rolled.returncode == 0, rolled.stdout + task.logs()
+        serves(task)
