@@ -12,7 +12,6 @@
  * Nothing here harms a machine that allows it: arguments are chosen so that success changes
  * nothing.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
