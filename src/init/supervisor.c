@@ -230,6 +230,7 @@ static int tidy_descriptors(void)
 	int none[1], fd;
 
 	do {
+		/* NOLINTNEXTLINE(android-cloexec-open): 0 to 2 are for our children too */
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)
@@ -272,7 +273,8 @@ static int make_environment(struct supervisor *s)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		if (!text_begins(environ[i], "FPM_SOCKETS") &&
-		    !text_begins(environ[i], "NOTIFY_SOCKET="))
+		    !text_begins(environ[i], "NOTIFY_SOCKET=") &&
+		    !text_begins(environ[i], "TWINIT_REPLICA="))
 			s->environment[s->environment_count++] = environ[i];
 	return 0;
 }
@@ -327,7 +329,8 @@ static int prepare(struct supervisor *s)
 	int r = tidy_descriptors();
 
 	/* Where PHP runs as our user it could otherwise write to our memory by /proc/1/mem. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (r >= 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		r = -errno;
 
 	log_open();
 	s->inheritance.umask = umask(077);
