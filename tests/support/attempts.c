@@ -12,7 +12,6 @@
  * Nothing here harms a machine that allows it: arguments are chosen so that success changes
  * nothing.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -70,7 +69,14 @@ enum {
 	IOPRIO_PROCESS = 1,
 };
 
-enum { PUBLIC_PORT = 9000, SECONDS_AN_ATTEMPT = 5, STEALS = 64, SENT = 2, PATH_SIZE = 300 };
+enum {
+	PUBLIC_PORT = 9000,
+	SECONDS_AN_ATTEMPT = 5,
+	SECONDS_A_SENDER_STAYS = 3,
+	STEALS = 64,
+	SENT = 2,
+	PATH_SIZE = 300
+};
 
 struct attempt {
 	const char *name;
@@ -745,31 +751,41 @@ static int try_steal(const struct attempt *attempt)
 	return fd < 0 || set_number(fd, SO_REUSEPORT, 1) < 0 ? -1 : join_and_steal(fd);
 }
 
+/* Visitors of our own, until one of them comes to us and not to a worker. */
+static int own_visitor(int listener)
+{
+	int flags = fcntl(listener, F_GETFL), visitor = -1;
+
+	(void)fcntl(listener, F_SETFL, flags | O_NONBLOCK);
+	for (int i = 0; i < 1000 && visitor < 0; i++) {
+		(void)close(connect_to_ourselves());
+		visitor = accept(listener, NULL, NULL);
+	}
+	/* It belongs to all who have the listener. */
+	(void)fcntl(listener, F_SETFL, flags);
+	return visitor;
+}
+
 /*
  * A connection has the options of the listener that it came to, SO_REUSEPORT too; disconnected, it
- * is a socket like any other.  Joined, it may become a listener of the group without ever asking
- * for that option.
+ * is a socket like any other, and may become a listener of the group without ever asking for that
+ * option.  One for a single address goes before those for all.
  */
 static int try_join_with_visitor(const struct attempt *attempt)
 {
 	int listener = own_listener();
 	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 	struct sockaddr_in6 address = public_address();
-	int visitor = -1;
+	int visitor = listener < 0 ? -1 : own_visitor(listener);
 
-	(void)attempt;
-	if (listener < 0)
-		return -1;
-	(void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
-	for (int i = 0; i < 1000 && visitor < 0; i++) {
-		(void)close(connect_to_ourselves());
-		visitor = accept(listener, NULL, NULL);
-	}
 	if (visitor < 0 || connect(visitor, &nowhere, sizeof(nowhere)) < 0)
 		return -1;
-	if (bind(visitor, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (inet_pton(AF_INET6, attempt->path, &address.sin6_addr) != 1)
+		return failed(EINVAL);
+	if (bind(visitor, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(visitor, STEALS) < 0)
 		return -1;
-	return listen(visitor, STEALS);
+	return attempt->number ? steal(visitor) : 0;
 }
 
 static int try_accept(const struct attempt *attempt)
@@ -1131,6 +1147,11 @@ static int try_raise_limit(const struct attempt *attempt)
 	return setrlimit((__rlimit_resource_t)attempt->number, &limit);
 }
 
+static int try_uid_map(const struct attempt *attempt)
+{
+	return try_say("/proc/self/uid_map", attempt->path);
+}
+
 static int try_oom_score(const struct attempt *attempt)
 {
 	return try_say("/proc/self/oom_score_adj", attempt->path);
@@ -1148,24 +1169,20 @@ static int try_terminal(const struct attempt *attempt)
 	return ioctl(fd, (unsigned long)attempt->number, attempt->number == TIOCSTI ? &key : ask);
 }
 
-#define ON_EACH(prefix, what, function, path)                                                      \
-	{ prefix "-pid-1", what " PID 1", function, PID_1, path },                                 \
-		{ prefix "-own-master", what " the own master", function, OWN_MASTER, path },      \
-		{ prefix "-other-master", what " the other replica's master", function,            \
-		  OTHER_MASTER, path },                                                            \
-		{ prefix "-other-worker", what " the other replica's worker", function,            \
-		  OTHER_WORKER, path },                                                            \
-	{                                                                                          \
-		prefix "-sibling", what " another worker of the own master", function, SIBLING,    \
-			path                                                                       \
-	}
+/* A row is a line. */
+/* clang-format off */
+#define ON_EACH(prefix, what, function, path) \
+	{ prefix "-pid-1", what " PID 1", function, PID_1, path }, \
+	{ prefix "-own-master", what " the own master", function, OWN_MASTER, path }, \
+	{ prefix "-other-master", what " the other replica's master", function, OTHER_MASTER, path }, \
+	{ prefix "-other-worker", what " the other replica's worker", function, OTHER_WORKER, path }, \
+	{ prefix "-sibling", what " another worker of the own master", function, SIBLING, path }
 
 static const struct attempt attempts[] = {
 	{ "mount-tmpfs", "mount a new file system", try_mount, 0, "tmpfs" },
 	{ "mount-proc", "mount another /proc", try_mount, 0, "proc" },
 	{ "mount-bind", "mount a folder at another place", try_mount, MS_BIND, NULL },
-	{ "remount", "make a read-only mount writable", try_remount, MS_REMOUNT | MS_BIND,
-	  "/proc/sys" },
+	{ "remount", "make a read-only mount writable", try_remount, MS_REMOUNT | MS_BIND, "/proc/sys" },
 	{ "mount-shared", "change how mounts spread", try_remount, MS_SHARED, "/" },
 	{ "umount", "unmount what the engine has mounted", try_umount, 0, "/etc/hostname" },
 	{ "umount-mask", "unmount what hides /proc/keys", try_umount, 0, "/proc/keys" },
@@ -1178,8 +1195,7 @@ static const struct attempt attempts[] = {
 	{ "fsmount", "mount it", try_call, SYS_fsmount, NULL },
 	{ "fspick", "change one that is mounted", try_fspick, 0, "/" },
 	{ "move-mount", "move a mount", try_call, SYS_move_mount, NULL },
-	{ "mount-setattr", "make a mount writable by the new call", try_mount_setattr, 0,
-	  RELEASES },
+	{ "mount-setattr", "make a mount writable by the new call", try_mount_setattr, 0, RELEASES },
 	{ "unshare-mnt", "a new mount namespace", try_unshare, CLONE_NEWNS, NULL },
 	{ "unshare-uts", "a new host name namespace", try_unshare, CLONE_NEWUTS, NULL },
 	{ "unshare-ipc", "a new IPC namespace", try_unshare, CLONE_NEWIPC, NULL },
@@ -1196,20 +1212,13 @@ static const struct attempt attempts[] = {
 	{ "clone-net", "a child in a new network namespace", try_clone, CLONE_NEWNET, NULL },
 	{ "clone-cgroup", "a child in a new cgroup namespace", try_clone, CLONE_NEWCGROUP, NULL },
 	{ "clone3-user", "the same by clone3, a user namespace", try_clone3, CLONE_NEWUSER, NULL },
-	{ "clone3-time", "the same by clone3, a time namespace", try_clone3,
-	  CLONE_NEWUSER | NEWTIME, NULL },
-	{ "user-then-mount", "a user namespace, a mount namespace in it, a mount",
-	  try_namespace_in_user_namespace, CLONE_NEWNS, NULL },
-	{ "user-then-net", "a user namespace and a network in it", try_namespace_in_user_namespace,
-	  CLONE_NEWNET, NULL },
+	{ "clone3-time", "the same by clone3, a time namespace", try_clone3, CLONE_NEWUSER | NEWTIME, NULL },
+	{ "user-then-mount", "a user namespace, a mount namespace in it, a mount", try_namespace_in_user_namespace, CLONE_NEWNS, NULL },
+	{ "user-then-net", "a user namespace and a network in it", try_namespace_in_user_namespace, CLONE_NEWNET, NULL },
 	{ "setns-mnt-pid-1", "enter PID 1's mount namespace", try_setns, PID_1, "ns/mnt" },
-	{ "setns-mnt-other", "enter the other replica's mount namespace", try_setns, OTHER_MASTER,
-	  "ns/mnt" },
-	{ "setns-user-other", "enter the other replica's user namespace", try_setns, OTHER_MASTER,
-	  "ns/user" },
-	{ "setns-itself", "enter the own network namespace", try_setns_itself, 0,
-	  "/proc/self/ns/net" },
-
+	{ "setns-mnt-other", "enter the other replica's mount namespace", try_setns, OTHER_MASTER, "ns/mnt" },
+	{ "setns-user-other", "enter the other replica's user namespace", try_setns, OTHER_MASTER, "ns/user" },
+	{ "setns-itself", "enter the own network namespace", try_setns_itself, 0, "/proc/self/ns/net" },
 	ON_EACH("attach", "ptrace (attach)", try_attach, NULL),
 	ON_EACH("seize", "ptrace (seize)", try_seize, NULL),
 	ON_EACH("vm-read", "process_vm_readv of", try_read_memory, NULL),
@@ -1221,25 +1230,18 @@ static const struct attempt attempts[] = {
 	ON_EACH("root", "walk into /proc/PID/root of", try_proc_link, "root"),
 	ON_EACH("pidfd-getfd", "take a descriptor from", try_take_descriptor, NULL),
 	{ "kcmp", "compare kernel objects with PID 1", try_kcmp, PID_1, NULL },
-	{ "process-madvise", "give advice about another's memory", try_call, SYS_process_madvise,
-	  NULL },
+	{ "process-madvise", "give advice about another's memory", try_call, SYS_process_madvise, NULL },
 	{ "pidfd-open", "a pidfd of PID 1", try_pidfd, PID_1, NULL },
 	{ "cwd-pid-1", "walk into PID 1's working directory", try_proc_link, PID_1, "cwd" },
 	{ "exe-pid-1", "read PID 1's program", try_proc_link, PID_1, "exe" },
 	{ "stack-pid-1", "read PID 1's kernel stack", try_proc_read, PID_1, "stack" },
 	{ "syscall-pid-1", "read PID 1's system call", try_proc_read, PID_1, "syscall" },
-	{ "oom-pid-1", "make the kernel choose PID 1 when memory is short", try_proc_write, PID_1,
-	  "oom_score_adj" },
-	{ "memfd-pid-1", "FPM's configuration in PID 1's memory files", try_memory_files, PID_1,
-	  NULL },
-	{ "memfd-own-master", "FPM's configuration in the own master's memory files",
-	  try_memory_files, OWN_MASTER, NULL },
-	{ "memfd-other-master", "the same, the other replica's", try_memory_files, OTHER_MASTER,
-	  NULL },
-	{ "env-of-own-master", "the container's environment in the own master's memory",
-	  try_find_environment, OWN_MASTER, "ATTEMPTS_MARK=" },
-	{ "env-of-pid-1", "the container's environment in PID 1's memory", try_find_environment,
-	  PID_1, "ATTEMPTS_MARK=" },
+	{ "oom-pid-1", "make the kernel choose PID 1 when memory is short", try_proc_write, PID_1, "oom_score_adj" },
+	{ "memfd-pid-1", "FPM's configuration in PID 1's memory files", try_memory_files, PID_1, NULL },
+	{ "memfd-own-master", "FPM's configuration in the own master's memory files", try_memory_files, OWN_MASTER, NULL },
+	{ "memfd-other-master", "the same, the other replica's", try_memory_files, OTHER_MASTER, NULL },
+	{ "env-of-own-master", "the container's environment in the own master's memory", try_find_environment, OWN_MASTER, "ATTEMPTS_MARK=" },
+	{ "env-of-pid-1", "the container's environment in PID 1's memory", try_find_environment, PID_1, "ATTEMPTS_MARK=" },
 	{ "limit-pid-1", "set PID 1's resource limits", try_limit, PID_1, NULL },
 	{ "renice-pid-1", "set PID 1's priority", try_renice, PRIO_PROCESS, NULL },
 	{ "renice-group-1", "set the priority of PID 1's group", try_renice, PRIO_PGRP, NULL },
@@ -1247,55 +1249,40 @@ static const struct attempt attempts[] = {
 	{ "affinity-pid-1", "set PID 1's processors", try_affinity, PID_1, NULL },
 	{ "scheduler-pid-1", "set PID 1's scheduler", try_scheduler, PID_1, NULL },
 	{ "ioprio-pid-1", "set PID 1's I/O priority", try_io_priority, PID_1, NULL },
-
 	{ "status", "ask twinit for its status", try_command, 0, "status" },
 	{ "restart", "order a roll", try_command, 0, "restart" },
 	{ "rollback", "order a rollback", try_command, 0, "rollback" },
 	{ "garbage", "garbage into the control socket", try_garbage, 0, RUN_DIR "/control" },
-	{ "probe-sockets", "connect to the probe sockets of both replicas", try_any_socket, 0,
-	  RUN_DIR "/private/*.p" },
-	{ "status-sockets", "connect to the status sockets of both replicas", try_any_socket, 0,
-	  RUN_DIR "/private/*.s" },
+	{ "probe-sockets", "connect to the probe sockets of both replicas", try_any_socket, 0, RUN_DIR "/private/*.p" },
+	{ "status-sockets", "connect to the status sockets of both replicas", try_any_socket, 0, RUN_DIR "/private/*.s" },
 	{ "list-run-dir", "list run_dir", try_list, 0, RUN_DIR },
 	{ "list-private", "list the private directory", try_list, 0, RUN_DIR "/private" },
 	{ "link-in-run-dir", "a symlink in run_dir", try_create_in, 0, RUN_DIR },
-	{ "link-in-private", "a symlink among the private sockets", try_create_in, 0,
-	  RUN_DIR "/private" },
-
+	{ "link-in-private", "a symlink among the private sockets", try_create_in, 0, RUN_DIR "/private" },
 	{ "raw", "a raw socket", try_socket, SOCKET_OF(AF_INET, SOCK_RAW, IPPROTO_RAW), NULL },
-	{ "raw-icmp", "a raw socket for ICMP", try_socket,
-	  SOCKET_OF(AF_INET, SOCK_RAW, IPPROTO_ICMP), NULL },
-	{ "raw-6", "a raw socket of IPv6", try_socket, SOCKET_OF(AF_INET6, SOCK_RAW, IPPROTO_RAW),
-	  NULL },
+	{ "raw-icmp", "a raw socket for ICMP", try_socket, SOCKET_OF(AF_INET, SOCK_RAW, IPPROTO_ICMP), NULL },
+	{ "raw-6", "a raw socket of IPv6", try_socket, SOCKET_OF(AF_INET6, SOCK_RAW, IPPROTO_RAW), NULL },
 	{ "packet", "a packet socket", try_socket, SOCKET_OF(AF_PACKET, SOCK_RAW, 0), NULL },
-	{ "af-alg", "a socket of the kernel's cryptography", try_socket,
-	  SOCKET_OF(AF_ALG, SOCK_SEQPACKET, 0), NULL },
-	{ "af-vsock", "a socket to the hypervisor", try_socket, SOCKET_OF(AF_VSOCK, SOCK_STREAM, 0),
-	  NULL },
+	{ "af-alg", "a socket of the kernel's cryptography", try_socket, SOCKET_OF(AF_ALG, SOCK_SEQPACKET, 0), NULL },
+	{ "af-vsock", "a socket to the hypervisor", try_socket, SOCKET_OF(AF_VSOCK, SOCK_STREAM, 0), NULL },
 	{ "af-key", "a socket of IPsec keys", try_socket, SOCKET_OF(AF_KEY, SOCK_RAW, 2), NULL },
 	{ "af-xdp", "an XDP socket", try_socket, SOCKET_OF(ADDRESS_FAMILY_XDP, SOCK_RAW, 0), NULL },
 	{ "af-can", "a CAN socket", try_socket, SOCKET_OF(AF_CAN, SOCK_RAW, 1), NULL },
 	{ "af-tipc", "a TIPC socket", try_socket, SOCKET_OF(AF_TIPC, SOCK_STREAM, 0), NULL },
 	{ "af-rds", "an RDS socket", try_socket, SOCKET_OF(AF_RDS, SOCK_SEQPACKET, 0), NULL },
-	{ "af-bluetooth", "a Bluetooth socket", try_socket, SOCKET_OF(AF_BLUETOOTH, SOCK_RAW, 1),
-	  NULL },
+	{ "af-bluetooth", "a Bluetooth socket", try_socket, SOCKET_OF(AF_BLUETOOTH, SOCK_RAW, 1), NULL },
 	{ "audit", "speak with the kernel's audit", try_audit, AUDIT_GET, NULL },
 	{ "link-up", "change a network interface", try_change_link, RTM_NEWLINK, NULL },
-	{ "reuseport", "join the public port's group and take connections", try_steal, SOCK_STREAM,
-	  NULL },
+	{ "reuseport", "join the public port's group and take connections", try_steal, SOCK_STREAM, NULL },
 	{ "reuseport-mptcp", "the same with a multipath socket", try_steal, SOCK_STREAM, "mptcp" },
-	{ "reuseport-visitor", "the same with a visitor's connection made a listener",
-	  try_join_with_visitor, 0, NULL },
+	{ "reuseport-visitor", "join with a visitor's connection made a listener", try_join_with_visitor, 0, "::" },
+	{ "reuseport-steal", "the same for one address, to take all its connections", try_join_with_visitor, 1, "::ffff:127.0.0.1" },
 	{ "accept", "take a visitor's connection from the own listener", try_accept, 0, NULL },
-	{ "steer-cbpf", "steer the public port's group", try_listener_program,
-	  SO_ATTACH_REUSEPORT_CBPF, NULL },
+	{ "steer-cbpf", "steer the public port's group", try_listener_program, SO_ATTACH_REUSEPORT_CBPF, NULL },
 	{ "steer-ebpf", "the same with eBPF", try_listener_number, SO_ATTACH_REUSEPORT_EBPF, NULL },
 	{ "steer-detach", "end the steering", try_listener_number, SO_DETACH_REUSEPORT_BPF, NULL },
-	{ "listener-filter", "a packet filter on the public listener", try_listener_program,
-	  SO_ATTACH_FILTER, NULL },
-	{ "listener-interface", "bind the public listener to an interface", try_listener_number,
-	  SO_BINDTOIFINDEX, NULL },
-
+	{ "listener-filter", "a packet filter on the public listener", try_listener_program, SO_ATTACH_FILTER, NULL },
+	{ "listener-interface", "bind the public listener to an interface", try_listener_number, SO_BINDTOIFINDEX, NULL },
 	{ "keyctl", "a keyring", try_keyctl, -3, NULL },
 	{ "add-key", "a key", try_add_key, -3, NULL },
 	{ "request-key", "somebody's key", try_request_key, 0, NULL },
@@ -1305,14 +1292,11 @@ static const struct attempt attempts[] = {
 	{ "io-uring", "io_uring", try_io_uring, SYS_io_uring_setup, NULL },
 	{ "userfaultfd", "userfaultfd", try_userfaultfd, 1, NULL },
 	{ "vmsplice", "vmsplice", try_vmsplice, 0, NULL },
-	{ "fanotify", "watch a whole file system", try_fanotify,
-	  FAN_CLASS_NOTIF | 0x200 /* FAN_REPORT_FID */, NULL },
+	{ "fanotify", "watch a whole file system", try_fanotify, FAN_CLASS_NOTIF | 0x200 /* FAN_REPORT_FID */, NULL },
 	{ "name-to-handle", "a file's handle", try_name_to_handle, 0, "/" },
-	{ "open-by-handle", "the host's files by handle (shocker)", try_open_by_handle, 0,
-	  "/etc/hostname" },
-	{ "mbind", "another's memory policy", try_call, SYS_migrate_pages, NULL },
+	{ "open-by-handle", "the host's files by handle (shocker)", try_open_by_handle, 0, "/etc/hostname" },
+	{ "migrate-pages", "move another's memory to another node", try_call, SYS_migrate_pages, NULL },
 	{ "move-pages", "move another's memory", try_call, SYS_move_pages, NULL },
-
 	{ "init-module", "load a module", try_init_module, SYS_init_module, NULL },
 	{ "finit-module", "load a module from a file", try_call, SYS_finit_module, NULL },
 	{ "delete-module", "unload a module", try_init_module, SYS_delete_module, NULL },
@@ -1334,8 +1318,7 @@ static const struct attempt attempts[] = {
 	{ "call-32-bit", "a 32-bit system call", try_32_bit_call, 20 /* getpid */, NULL },
 	{ "call-x32", "a system call of the x32 ABI", try_x32_call, SYS_getpid, NULL },
 #endif
-	{ "personality", "an execution domain without random addresses", try_personality,
-	  ADDR_NO_RANDOMIZE, NULL },
+	{ "personality", "an execution domain without random addresses", try_personality, ADDR_NO_RANDOMIZE, NULL },
 	{ "quotactl", "quotas", try_quota, 0x80000500 /* Q_GETINFO */, NULL },
 	{ "acct", "process accounting", try_acct, 0, NULL },
 	{ "syslog", "read the kernel's log", try_kernel_log, 3, NULL },
@@ -1343,67 +1326,47 @@ static const struct attempt attempts[] = {
 	{ "mknod-block", "a block device", try_node, S_IFBLK, NULL },
 	{ "open-mem", "open /dev/mem", try_write, 0, "/dev/mem" },
 	{ "open-kmsg", "open /dev/kmsg", try_write, 0, "/dev/kmsg" },
-
 	{ "setuid", "become root", try_setuid, 0, NULL },
 	{ "setgid", "become root's group", try_setgid, 0, NULL },
 	{ "setgroups", "take root's group along", try_setgroups, 0, NULL },
-	{ "setuid-program", "a setuid program of root", try_gain, 0,
-	  "/usr/local/bin/attempts-setuid" },
-	{ "setgid-program", "a setgid program of root", try_gain, 0,
-	  "/usr/local/bin/attempts-setgid" },
-	{ "file-capabilities", "a program with capabilities", try_gain, 0,
-	  "/usr/local/bin/attempts-capable" },
+	{ "setuid-program", "a setuid program of root", try_gain, 0, "/usr/local/bin/attempts-setuid" },
+	{ "setgid-program", "a setgid program of root", try_gain, 0, "/usr/local/bin/attempts-setgid" },
+	{ "file-capabilities", "a program with capabilities", try_gain, 0, "/usr/local/bin/attempts-capable" },
 	{ "capset", "take a capability", try_capset, CAP_NET_RAW, NULL },
 	{ "ambient", "an ambient capability", try_ambient, CAP_NET_RAW, NULL },
 	{ "securebits", "set the securebits", try_securebits, SECBIT_NOROOT, NULL },
 	{ "set-mm", "move the program's own marks", try_set_mm, PR_SET_MM_START_BRK, NULL },
 	{ "privileges-again", "take no_new_privs back", try_more_privileges, 0, NULL },
 	{ "filter-off", "turn the filter off", try_no_filter, SECCOMP_MODE_DISABLED, NULL },
-	{ "filter-over", "a filter that allows all, then a user namespace", try_filter_over_filter,
-	  CLONE_NEWUSER, NULL },
-	{ "filter-dump", "read the filter of a child", try_dump_filter,
-	  0x420c /* PTRACE_SECCOMP_GET_FILTER */, NULL },
+	{ "filter-over", "a filter that allows all, then a user namespace", try_filter_over_filter, CLONE_NEWUSER, NULL },
+	{ "filter-dump", "read the filter of a child", try_dump_filter, 0x420c /* PTRACE_SECCOMP_GET_FILTER */, NULL },
 	{ "nice", "a priority above normal", try_nice, -5, NULL },
 	{ "real-time", "real-time scheduling", try_real_time, SCHED_FIFO, NULL },
-	{ "limit-files", "more descriptors than the hard limit", try_raise_limit, RLIMIT_NOFILE,
-	  NULL },
-	{ "limit-locked", "more locked memory than the hard limit", try_raise_limit, RLIMIT_MEMLOCK,
-	  NULL },
+	{ "limit-files", "more descriptors than the hard limit", try_raise_limit, RLIMIT_NOFILE, NULL },
+	{ "limit-locked", "more locked memory than the hard limit", try_raise_limit, RLIMIT_MEMLOCK, NULL },
 	{ "oom-score", "be spared when memory is short", try_oom_score, 0, "-500" },
-
-	{ "type-console", "type into the container's terminal", try_terminal, TIOCSTI,
-	  "/dev/console" },
-	{ "type-stdout", "the same through PID 1's descriptor", try_terminal, TIOCSTI,
-	  "/proc/1/fd/1" },
-	{ "paste-console", "paste into a virtual console", try_terminal, 0x541c /* TIOCLINUX */,
-	  "/dev/console" },
-
-	{ "core-pattern", "the program that gets core dumps", try_write, 0,
-	  "/proc/sys/kernel/core_pattern" },
+	{ "type-console", "type into the container's terminal", try_terminal, TIOCSTI, "/dev/console" },
+	{ "type-stdout", "the same through PID 1's descriptor", try_terminal, TIOCSTI, "/proc/1/fd/1" },
+	{ "paste-console", "paste into a virtual console", try_terminal, 0x541c /* TIOCLINUX */, "/dev/console" },
+	{ "core-pattern", "the program that gets core dumps", try_write, 0, "/proc/sys/kernel/core_pattern" },
 	{ "sysctl-net", "a sysctl of the network", try_write, 0, "/proc/sys/net/ipv4/ip_forward" },
 	{ "sysrq", "the magic key", try_write, 0, "/proc/sysrq-trigger" },
-	{ "sysfs", "a setting in /sys", try_write, 0,
-	  "/sys/kernel/mm/transparent_hugepage/enabled" },
+	{ "sysfs", "a setting in /sys", try_write, 0, "/sys/kernel/mm/transparent_hugepage/enabled" },
 	{ "cgroup", "the container's pids limit", try_write, 0, "/sys/fs/cgroup/pids/pids.max" },
-	{ "cgroup-memory", "the container's memory limit", try_write, 0,
-	  "/sys/fs/cgroup/memory/memory.limit_in_bytes" },
-	{ "uid-map", "the own user map", try_write, 0, "/proc/self/uid_map" },
+	{ "cgroup-memory", "the container's memory limit", try_write, 0, "/sys/fs/cgroup/memory/memory.limit_in_bytes" },
+	{ "uid-map", "root in the own user map", try_uid_map, 0, "0 1 1" },
 	{ "preload", "a library for every program", try_create, 0, "/etc/ld.so.preload" },
 	{ "passwd", "the user list", try_write, 0, "/etc/passwd" },
 	{ "twinit-program", "twinit's program", try_write, 0, "/usr/local/sbin/twinit" },
 	{ "twinit-config", "a configuration for twinit", try_create, 0, "/etc/twinit.conf" },
 	{ "fpm-config", "FPM's configuration", try_write, 0, "/srv/php-fpm/php-fpm.conf" },
 	{ "fpm-pool", "another pool", try_create, 0, "/srv/php-fpm/pool.d/zz-attempt.conf" },
-	{ "write-release", "write into the own release", try_write, 0,
-	  RELEASES "/current/public/check.php" },
-	{ "write-release-1", "write into release 1, by its own path", try_write, 0,
-	  RELEASES "/releases/1/public/check.php" },
-	{ "write-other-release", "write into another release", try_write, 0,
-	  RELEASES "/releases/2/public/check.php" },
+	{ "write-release", "write into the own release", try_write, 0, RELEASES "/current/public/check.php" },
+	{ "write-release-1", "write into release 1, by its own path", try_write, 0, RELEASES "/releases/1/public/check.php" },
+	{ "write-other-release", "write into another release", try_write, 0, RELEASES "/releases/2/public/check.php" },
 	{ "new-release", "a new release", try_create_in, 0, RELEASES "/releases" },
 	{ "beside-link", "a new file beside the release symlink", try_create_in, 0, RELEASES },
 	{ "move-link", "move the release symlink", try_move_link, 0, RELEASES "/current" },
-
 	{ "kill-all", "signal everybody", try_kill_all, SIGURG, NULL },
 };
 
@@ -1425,17 +1388,14 @@ static const struct attempt signals[] = {
 	{ "signal-chld", "CHLD to PID 1", try_kill, SIGCHLD, NULL },
 	{ "signal-thread", "TERM by tgkill", try_thread_kill, SIGTERM, NULL },
 	{ "signal-gone", "TERM from one who is gone", try_kill_and_go, SIGTERM, NULL },
-	{ "signal-as-nobody", "TERM queued in the name of process 0", try_queue_as_nobody, SIGTERM,
-	  NULL },
+	{ "signal-as-nobody", "TERM queued in the name of process 0", try_queue_as_nobody, SIGTERM, NULL },
 	{ "signal-as-pid-1", "TERM queued in PID 1's own name", try_queue_as_pid_1, SIGTERM, NULL },
 	{ "signal-as-timer", "TERM queued as a timer's", try_queue_as_timer, SIGTERM, NULL },
-	{ "signal-by-descriptor", "TERM that the kernel sends for a descriptor",
-	  try_signal_of_descriptor, SIGTERM, NULL },
-	{ "signal-int-by-descriptor", "INT in the same way", try_signal_of_descriptor, SIGINT,
-	  NULL },
-	{ "signal-by-folder", "TERM through /proc/1 as a pidfd", try_signal_by_folder, SIGTERM,
-	  NULL },
+	{ "signal-by-descriptor", "TERM that the kernel sends for a descriptor", try_signal_of_descriptor, SIGTERM, NULL },
+	{ "signal-int-by-descriptor", "INT in the same way", try_signal_of_descriptor, SIGINT, NULL },
+	{ "signal-by-folder", "TERM through /proc/1 as a pidfd", try_signal_by_folder, SIGTERM, NULL },
 };
+/* clang-format on */
 
 /* --- running them --- */
 
@@ -1458,6 +1418,8 @@ static void run_child(const struct attempt *attempt)
 
 	(void)dup2(lines, STDOUT_FILENO);
 	tell(attempt, r < 0 ? "denied" : r == SENT ? "sent" : "allowed", how);
+	if (r == SENT && attempt->run == try_kill)
+		(void)sleep(SECONDS_A_SENDER_STAYS);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -1475,11 +1437,24 @@ static void run(const struct attempt *attempt)
 		     WTERMSIG(status) == SIGSYS ? "SIGSYS" : strsignal(WTERMSIG(status)));
 }
 
-static bool run_named(const struct attempt list[], size_t count, const char *name)
+/* Whoever signals PID 1 stays for a while, as a roll that one asks for who is gone is let pass. */
+static bool run_signal(const char *name)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(list[i].name, name) == 0) {
-			run(&list[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		if (strcmp(signals[i].name, name) != 0)
+			continue;
+		if (fork() == 0)
+			run_child(&signals[i]);
+		return true;
+	}
+	return false;
+}
+
+static bool run_named(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
+		if (strcmp(attempts[i].name, name) == 0) {
+			run(&attempts[i]);
 			return true;
 		}
 	return false;
@@ -1534,12 +1509,15 @@ int main(int argc, char *argv[])
 		return enable(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "--bomb") == 0)
 		return bomb(atoi(argv[2]));
+	if (argc == 2 && strcmp(argv[1], "--shut") == 0)
+		return shutdown(own_listener(), SHUT_RDWR) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	look_around();
 	(void)mkdir(FOLDER, 0700);
 	for (int i = 1; i < argc; i++)
-		if (!run_named(attempts, ARRAY_SIZE(attempts), argv[i]) &&
-		    !run_named(signals, ARRAY_SIZE(signals), argv[i]))
+		if (!run_named(argv[i]) && !run_signal(argv[i]))
 			return EXIT_FAILURE;
+	while (argc > 1 && wait(NULL) > 0)
+		continue;
 	for (size_t i = 0; argc == 1 && i < ARRAY_SIZE(attempts); i++)
 		run(&attempts[i]);
 	return EXIT_SUCCESS;

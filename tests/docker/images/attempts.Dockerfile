@@ -3,7 +3,7 @@ ARG BUILDER
 ARG CHECKED
 FROM ${BUILDER} AS attempts
 COPY attempts.c /
-RUN gcc -std=gnu2x -O1 -Wall -Wextra -Werror -static -o /attempts /attempts.c
+RUN gcc -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -static -o /attempts /attempts.c
 
 FROM ${CHECKED}
 USER 0:0
