@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "init/power.h"
 #include "init/report.h"
 #include "init/sessions.h"
 #include "util/cleanup.h"
@@ -237,48 +238,6 @@ static bool fits(struct app *app)
 	return false;
 }
 
-/* What PHP is given beyond what twinit gives by itself, said when it begins. */
-static void say_privileges(const struct app *app)
-{
-	const struct settings_answer *now = &app->candidate->fpm;
-	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
-
-	if (now->identity.uid == 0 && geteuid() == 0 && !(before && before->caps == now->caps))
-		log_write(LOG_INFO,
-		          "%s: pools have several users or chroot, so masters stay root, with "
-		          "SETUID, SETGID, KILL%s%s%s only",
-		          app->config.name,
-		          now->caps & CAP_BIT(CAP_SYS_CHROOT) ? ", SYS_CHROOT" : "",
-		          now->caps & CAP_BIT(CAP_SYS_PTRACE) ? ", SYS_PTRACE" : "",
-		          now->caps & CAP_BIT(CAP_SYS_NICE) ? ", SYS_NICE" : "");
-}
-
-static void say_confinement(const struct app *app)
-{
-	const struct settings_answer *now = &app->candidate->fpm;
-	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
-	const bool first = !before || before->app.confine != now->app.confine;
-
-	if (now->app.confine == CONFINE_OFF && first)
-		log_write(LOG_WARNING,
-		          "%s: confine = off, so PHP has no syscall filter but the container's",
-		          app->config.name);
-	if (now->app.confine == CONFINE_OFF)
-		return;
-	if (now->app.confine == CONFINE_STANDARD && first && !filter_is_present())
-		log_write(LOG_INFO,
-		          "%s: the container has no syscall filter, so PHP gets a list of what is "
-		          "allowed, too",
-		          app->config.name);
-	if (now->needs.ptrace && !(before && before->needs.ptrace))
-		log_write(LOG_INFO,
-		          "%s: request_slowlog_timeout is set, so the syscall filter allows ptrace",
-		          app->config.name);
-	if (now->needs.chroot && !(before && before->needs.chroot))
-		log_write(LOG_INFO, "%s: a pool has chroot, so the syscall filter allows it",
-		          app->config.name);
-}
-
 static void accept_settings(struct app *app)
 {
 	struct generation *generation = app->candidate;
@@ -286,8 +245,7 @@ static void accept_settings(struct app *app)
 	if (!may_run_masters(app, &generation->fpm) || !read_only_possible(app) ||
 	    !match_pools(app, generation) || (app->active && !fits(app)))
 		return;
-	say_privileges(app);
-	say_confinement(app);
+	power_say(app);
 	seal(generation);
 	ask_store(app);
 }
