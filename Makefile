@@ -71,8 +71,20 @@ check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
 	@tools/test torture
 
+# The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
+REPORTS   := /tmp/twinit-reports-$(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
+SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS)'
 check-asan: ## unit tests with AddressSanitizer and UBSan
-	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
+	$(MAKE) check $(SANITIZED)
+
+build-asan:
+	$(MAKE) build $(SANITIZED) LINK='-pie -static-libasan -static-libubsan' EXTRA=$(BUILD)/asan/tests/support/sanitized.o
+
+check-system-asan: build-asan ## the system tier with the sanitized binary as PID 1
+	REPORTS=$(REPORTS) TWINIT=$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/system
+
+check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
+	REPORTS=$(REPORTS) TWINIT=$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/integration
 
 # Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
@@ -137,6 +149,26 @@ format-check: ## fail if `make format` would change something
 layers: ## show which folder includes which, and what points upward
 	@tools/layers
 
+# What gcc can say beyond WARNINGS.  Its analyzer takes memory for lost that a struct of the caller holds
+# (gcc 12): sanitizers and valgrind look for leaks.
+ANALYZE  := -fanalyzer -Wno-analyzer-malloc-leak -Wconversion -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
+            -Wnull-dereference -Wformat-overflow=2 -Wundef -Wredundant-decls -Wpointer-arith -Wold-style-definition \
+            -Walloca -Wstack-usage=65536
+analyze: ## static analysis: gcc -fanalyzer, clang-tidy, cppcheck, shellcheck (a minute)
+	@tools/deps --checks
+	$(MAKE) objects CC=gcc BUILD=$(BUILD)/analyze CFLAGS='-O2 $(ANALYZE)'
+	tools/analyze cppcheck
+	tools/analyze shellcheck
+	tools/analyze clang-tidy
+
+check-hardening: build ## how build/twinit is protected: PIE, RELRO, stack, no writable code
+	@tools/hardening --self-test
+	@tools/hardening $(BUILD)/twinit $(CORE) $(BUILD)/src/main.o
+	@echo 'static PIE, RELRO, BIND_NOW, no memory that is writable and executable, stack and sizes checked'
+
+shape: ## show the longest files, functions and lines, and fail on what is too long
+	@tools/shape
+
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
@@ -145,7 +177,8 @@ help: ## show this list
 	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	      /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) src/discard.ld
+# EXTRA: objects for builds that are to be looked into.
+$(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) $(EXTRA) src/discard.ld
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $(filter %.o,$^) $(LIBS)
 
@@ -174,8 +207,9 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture check-asan check-valgrind \
-        check-memory check-clang coverage bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture \
+        check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
+        analyze check-hardening shape coverage bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
         objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -376,6 +376,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 	return true;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): once, because what follows EXIT makes no process */
 void master_deliver(struct master *master, enum master_event event)
 {
 	enum master_state before = master->state;

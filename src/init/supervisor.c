@@ -230,6 +230,7 @@ static int tidy_descriptors(void)
 	int none[1], fd;
 
 	do {
+		/* NOLINTNEXTLINE(android-cloexec-open): 0 to 2 are for our children too */
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)

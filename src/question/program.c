@@ -75,6 +75,7 @@ int program_find_fpm(const char *name, char *path, size_t size)
 NORETURN static void execute(const char *const argv[], int config_fd, int output_fd)
 {
 	const struct rlimit most = { OUTPUT_MAX, OUTPUT_MAX };
+	/* NOLINTNEXTLINE(android-cloexec-open): it may be 0 already, which is to stay open */
 	int null = open("/dev/null", O_RDWR);
 
 	/* A helper that is killed leaves nobody who would end what hangs. */
