@@ -184,7 +184,7 @@ def torture(c, act, fault):
     else:
         found = []
     fired = c.faults.disarm()
-    found += c.complaints(names_stay=fault.call in ("unlink", "unlinkat"))
+    found += c.complaints(fault.call)
     if not fired:
         return found or None
     if code != 0 and (wrong := wrong_reason(fault, said)):
