@@ -7,7 +7,7 @@ VERSION  := $(shell cat VERSION)
 # Names what is in /tmp: two checkouts may test at the same time.
 CHECKOUT := $(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
+CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 HARDEN   := -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections
 # Not with sanitizers or at -O0, where the library's checks do nothing but warn.
@@ -18,7 +18,7 @@ RELR     := $(shell echo '__GLIBC__ __GLIBC_MINOR__' | $(CC) -include features.h
               awk '$$1 == 2 && $$2 >= 36 { print "-Wl,-z,pack-relative-relocs" }')
 # `make V=1` shows the whole commands.
 Q        := $(if $(V),,@)
-LIBS     := -linih -lhiredis -ljansson -lseccomp -lcap
+LIBS     := -linih -lhiredis -ljansson -lcap
 # TLS=1: session stores behind TLS are asked too (libssl-dev); linked with the system's libraries.
 ifdef TLS
 CPPFLAGS += -DTWINIT_TLS
@@ -26,8 +26,12 @@ LIBS     += -lssl -lcrypto
 LINK     := -pie
 endif
 
-# Every source file except main.c: the program and all tests link this.
-CORE_SRC := $(sort $(wildcard src/*/*.c))
+# Every source file except main.c: the program and all tests link this.  src/policy is run, not linked.
+CORE_SRC := $(sort $(filter-out src/policy/%,$(wildcard src/*/*.c)))
+POLICY   := $(wildcard src/policy/*.[ch])
+# For which architecture, and by whom: make CC=aarch64-linux-gnu-gcc
+HOSTCC   ?= cc
+ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 CORE     := $(patsubst %.c,$(BUILD)/%.o,$(CORE_SRC))
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 
@@ -51,9 +55,9 @@ test-docker: deps ## install what is missing, then the docker tier: images, comp
 	@tools/deps --docker
 	@tools/test docker
 
-test-all: deps ## all four tiers
+test-all: deps ## all five tiers
 	@tools/deps --docker
-	@tools/test unit system integration docker
+	@tools/test unit system integration torture docker
 
 check-programs: $(TESTS)
 
@@ -65,6 +69,12 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
+
+torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
+	@tools/test torture
+
+soak: build ## chaos for a while: make soak MINUTES=60 SEED=1 (root; 2 minutes and a new seed unless told)
+	@$(PYTHON) -B tests/soak/soak.py $(or $(MINUTES),2) $(SEED)
 
 # The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
 REPORTS   := /tmp/twinit-reports-$(CHECKOUT)
@@ -117,11 +127,30 @@ coverage-all: ## lines that the tiers unit, system and integration run (root, ha
 	@tools/coverage-all $(BUILD)/counted $(COUNTERS)
 
 fuzz: ## one fuzz target for S seconds (clang): make fuzz T=status S=60
-	@mkdir -p $(BUILD)/fuzz/$(T)
-	clang -std=gnu17 -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -g -O1 \
-	      -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	      -o $(BUILD)/fuzz/fuzz_$(T) tests/fuzz/fuzz_$(T).c $(CORE_SRC) $(LIBS)
-	$(BUILD)/fuzz/fuzz_$(T) -max_total_time=$(or $(S),60) $(BUILD)/fuzz/$(T)
+	@tools/fuzz run $(T) $(or $(S),60)
+
+fuzz-all: ## every fuzz target for S seconds each, two at a time; fails when one finds something
+	@tools/fuzz all $(or $(S),60)
+
+fuzz-coverage: ## lines that the seeds of T (or of every target) run; fails below 90 % of a module
+	@tools/fuzz coverage $(T)
+
+# What tools/fuzz runs, with objects of its own.  A target that defines __wrap_connect() is called
+# in the place of connect().
+FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SAN := address,undefined -fno-sanitize-recover=all -fprofile-instr-generate
+fuzz-programs:
+	@$(MAKE) BUILD=$(BUILD)/fuzz CC=clang FORTIFY= fuzzers \
+	         CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -fcoverage-mapping'
+
+fuzzers: $(FUZZERS)
+
+$(BUILD)/core.a: $(CORE)
+	$(Q)rm -f $@ && $(AR) rcsT $@ $^
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/core.a
+	$(Q)$(CC) -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(LIBS) \
+	    $$(nm $< | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
 
 check-clang: ## everything compiles with clang, warnings as errors
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang objects
@@ -175,15 +204,34 @@ $(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) $(EXTRA) src/discard.ld
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $(filter %.o,$^) $(LIBS)
 
+# The same objects, with wrappers around the functions of calls.def.
+WRAPPED := $(shell awk -F '[\x28,]' '/^CALL/ { print $$2 }' tests/torture/calls.def) helper_start spawn_start program_run
+$(BUILD)/torture/twinit: $(BUILD)/tests/torture/wrap.o $(BUILD)/src/main.o $(CORE) src/discard.ld
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) $(LIBS)
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CORE)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lseccomp $(LIBS)
+
+# The syscall filters: src/policy prints them as C.
+$(BUILD)/gen/compile: $(POLICY)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu17 -Isrc -D_GNU_SOURCE -O1 $(WARNINGS) -o $@ $(filter %.c,$^) -lseccomp
+
+$(BUILD)/gen/policies.h: $(BUILD)/gen/compile
+	$(Q)$< $(ARCH) $(POLICY_EXTRA) >$@.new && mv $@.new $@
+
+$(BUILD)/src/confine/filter.o: $(BUILD)/gen/policies.h
 
 $(BUILD)/%.o: %.c VERSION
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan build-asan check-system-asan check-integration-asan check-valgrind \
-        check-memory check-clang analyze check-hardening shape coverage coverage-all bench fuzz objects format format-check layers clean help
+.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture \
+        check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
+        analyze check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+        soak objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -28,6 +28,7 @@ static const struct app_config app_defaults = {
 	.replicas = 2,
 	.surge = SURGE_DEFAULT,
 	.workers = WORKERS_SPLIT,
+	.confine = CONFINE_STANDARD,
 	.docroot = "public",
 	.start_timeout_ms = 30 * 1000,
 	.drain_timeout_ms = 30 * 1000,

@@ -9,6 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "listen/lane.h"
+#include "rollout/lifecycle.h"
+#include "session/store.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
 #include "util/passing.h"
@@ -35,67 +38,86 @@ int connection_open(const char *run_dir, const struct wire_request *asked)
 	return TAKE_FD(fd);
 }
 
-static void end(char *text, size_t size)
+static void tame_app(struct wire_app *a)
 {
-	text[size - 1] = '\0';
+	text_tame(a->name, sizeof(a->name));
+	text_tame(a->release, sizeof(a->release));
+	text_tame(a->release_path, sizeof(a->release_path));
+	text_tame(a->isolation, sizeof(a->isolation));
+	text_tame(a->address, sizeof(a->address));
+	text_tame(a->outcome_text, sizeof(a->outcome_text));
+	text_tame(a->previous, sizeof(a->previous));
+	text_tame(a->publish_text, sizeof(a->publish_text));
+	text_tame(a->busy_state, sizeof(a->busy_state));
 }
 
-static void end_app(struct wire_app *a)
+static void tame_sessions(struct wire_sessions *s)
 {
-	end(a->name, sizeof(a->name));
-	end(a->release, sizeof(a->release));
-	end(a->release_path, sizeof(a->release_path));
-	end(a->isolation, sizeof(a->isolation));
-	end(a->address, sizeof(a->address));
-	end(a->outcome_text, sizeof(a->outcome_text));
-	end(a->previous, sizeof(a->previous));
-	end(a->publish_text, sizeof(a->publish_text));
-	end(a->busy_state, sizeof(a->busy_state));
+	text_tame(s->app, sizeof(s->app));
+	text_tame(s->where, sizeof(s->where));
+	text_tame(s->reason, sizeof(s->reason));
+	text_tame(s->warning, sizeof(s->warning));
 }
 
-static void end_sessions(struct wire_sessions *s)
+static void tame_news(struct news *n)
 {
-	end(s->app, sizeof(s->app));
-	end(s->where, sizeof(s->where));
-	end(s->reason, sizeof(s->reason));
-	end(s->warning, sizeof(s->warning));
+	text_tame(n->app, sizeof(n->app));
+	text_tame(n->release, sizeof(n->release));
+	text_tame(n->previous, sizeof(n->previous));
+	text_tame(n->text, sizeof(n->text));
 }
 
-static void end_news(struct news *n)
-{
-	end(n->app, sizeof(n->app));
-	end(n->release, sizeof(n->release));
-	end(n->previous, sizeof(n->previous));
-	end(n->text, sizeof(n->text));
-}
-
-static void end_texts(struct wire_reply *reply)
+static void tame_texts(struct wire_reply *reply)
 {
 	switch ((enum wire_kind)reply->kind) {
 	case WIRE_NEWS:
-		end_news(&reply->news);
+		tame_news(&reply->news);
 		break;
 	case WIRE_CONTAINER:
-		end(reply->container.version, sizeof(reply->container.version));
-		end(reply->container.why, sizeof(reply->container.why));
+		text_tame(reply->container.version, sizeof(reply->container.version));
+		text_tame(reply->container.why, sizeof(reply->container.why));
 		break;
 	case WIRE_APP:
-		end_app(&reply->app);
+		tame_app(&reply->app);
 		break;
 	case WIRE_REPLICA:
-		end(reply->replica.app, sizeof(reply->replica.app));
-		end(reply->replica.release, sizeof(reply->replica.release));
-		end(reply->replica.failure, sizeof(reply->replica.failure));
+		text_tame(reply->replica.app, sizeof(reply->replica.app));
+		text_tame(reply->replica.release, sizeof(reply->replica.release));
+		text_tame(reply->replica.failure, sizeof(reply->replica.failure));
 		break;
 	case WIRE_SESSIONS:
-		end_sessions(&reply->sessions);
+		tame_sessions(&reply->sessions);
 		break;
 	case WIRE_END:
-		end(reply->end.text, sizeof(reply->end.text));
+		text_tame(reply->end.text, sizeof(reply->end.text));
 		break;
 	case WIRE_KIND_COUNT:
 		break;
 	}
+}
+
+/* Numbers that stand for a name are taken for what they are by whoever shows them. */
+static bool is_known(const struct wire_reply *reply)
+{
+	switch ((enum wire_kind)reply->kind) {
+	case WIRE_NEWS:
+		return reply->news.kind < NEWS_COUNT && reply->news.lane < LANE_COUNT;
+	case WIRE_CONTAINER:
+		return reply->container.phase < CONTAINER_PHASE_COUNT;
+	case WIRE_APP:
+		return reply->app.phase < ROLL_PHASE_COUNT &&
+		       reply->app.outcome < ROLL_OUTCOME_COUNT;
+	case WIRE_REPLICA:
+		return reply->replica.group < GROUP_COUNT &&
+		       reply->replica.state < MASTER_STATE_COUNT &&
+		       reply->replica.lane < LANE_COUNT;
+	case WIRE_SESSIONS:
+		return reply->sessions.state < STORE_STATE_COUNT;
+	case WIRE_END:
+	case WIRE_KIND_COUNT:
+		break;
+	}
+	return true;
 }
 
 int connection_receive(int fd, struct wire_reply *reply, int timeout_ms)
@@ -113,9 +135,9 @@ int connection_receive(int fd, struct wire_reply *reply, int timeout_ms)
 	if ((size_t)n < offsetof(struct wire_reply, news) || reply->magic != WIRE_MAGIC ||
 	    reply->kind >= WIRE_KIND_COUNT || (size_t)n != wire_reply_size(reply->kind))
 		return -EPROTO;
-	if (reply->kind == WIRE_NEWS && reply->news.kind >= NEWS_COUNT)
+	if (!is_known(reply))
 		return -EPROTO;
-	end_texts(reply);
+	tame_texts(reply);
 	if (reply->kind == WIRE_SESSIONS)
 		reply->sessions.findings_fd = TAKE_FD(passed);
 	return 0;

@@ -15,7 +15,7 @@ MUST_CHECK int connection_open(const char *run_dir, const struct wire_request *a
 
 /*
  * Wait for the next reply, at most @timeout_ms (-1: for ever).  Returns 0, -ETIMEDOUT, -ECONNRESET
- * when PID 1 hung up, or -EPROTO.  Texts in *@reply are ended; a
- * findings_fd in it is the caller's.
+ * when PID 1 hung up, or -EPROTO.  Texts in *@reply are ended and fit for a terminal, its states,
+ * phases and lanes exist; a findings_fd in it is the caller's.
  */
 MUST_CHECK int connection_receive(int fd, struct wire_reply *reply, int timeout_ms);

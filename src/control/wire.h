@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +53,7 @@ enum container_phase {
 	CONTAINER_BOOTING,
 	CONTAINER_RUNNING,
 	CONTAINER_STOPPING,
+	CONTAINER_PHASE_COUNT,
 };
 
 struct wire_container {
@@ -61,10 +61,10 @@ struct wire_container {
 	uint32_t pid;
 	uint32_t phase;
 	uint64_t uptime_ms;
-	uint64_t reaped; /* processes: masters, helpers and orphans */
-	bool healthy;
-	bool degraded; /* serves, but something is lost */
-	char why[512]; /* one sentence when unhealthy or degraded */
+	uint64_t reaped;  /* processes: masters, helpers and orphans */
+	uint8_t healthy;  /* yes or no, as in the request */
+	uint8_t degraded; /* serves, but something is lost */
+	char why[512];    /* one sentence when unhealthy or degraded */
 };
 
 struct wire_app {
@@ -78,7 +78,7 @@ struct wire_app {
 	uint32_t rolls;      /* finished since the start */
 	uint32_t busy;       /* requests a drain waits for */
 	int32_t busy_pid;    /* one of them; 0: none */
-	bool gated;          /* P2 and P3 hold: connections are steered */
+	uint8_t gated;       /* P2 and P3 hold: connections are steered */
 	uint64_t linger_ms;  /* how long there still is a way back; 0: there is none */
 	char previous[1024]; /* path of the release before; empty: not known */
 	char release[64];
@@ -94,7 +94,7 @@ struct wire_app {
 struct wire_replica {
 	char app[NAME_SIZE];
 	uint32_t number;
-	bool rescue;
+	uint8_t rescue;
 	uint32_t group; /* enum group */
 	uint32_t state; /* enum master_state */
 	uint32_t lane;
@@ -109,7 +109,7 @@ struct wire_replica {
 struct wire_sessions {
 	char app[NAME_SIZE];
 	uint32_t state; /* enum store_state */
-	bool required;
+	uint8_t required;
 	uint32_t stores;
 	uint32_t members; /* tasks that keep sessions there */
 	uint32_t latency_us;

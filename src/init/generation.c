@@ -45,9 +45,6 @@ static int make_memfds(struct generation *generation)
 	generation->sources = memfd_create("twinit-sessions", MFD_CLOEXEC);
 	if (generation->sources < 0)
 		return -errno;
-	generation->filter = memfd_create("twinit-filter", MFD_CLOEXEC);
-	if (generation->filter < 0)
-		return -errno;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
 		generation->overlays[i] =
 			memfd_create("twinit-fpm.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -254,6 +251,25 @@ static void say_privileges(const struct app *app)
 		          now->caps & CAP_BIT(CAP_SYS_CHROOT) ? ", SYS_CHROOT" : "",
 		          now->caps & CAP_BIT(CAP_SYS_PTRACE) ? ", SYS_PTRACE" : "",
 		          now->caps & CAP_BIT(CAP_SYS_NICE) ? ", SYS_NICE" : "");
+}
+
+static void say_confinement(const struct app *app)
+{
+	const struct settings_answer *now = &app->candidate->fpm;
+	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
+	const bool first = !before || before->app.confine != now->app.confine;
+
+	if (now->app.confine == CONFINE_OFF && first)
+		log_write(LOG_WARNING,
+		          "%s: confine = off, so PHP has no syscall filter but the container's",
+		          app->config.name);
+	if (now->app.confine == CONFINE_OFF)
+		return;
+	if (now->app.confine == CONFINE_STANDARD && first && !filter_is_present())
+		log_write(LOG_INFO,
+		          "%s: the container has no syscall filter, so PHP gets a list of what is "
+		          "allowed, too",
+		          app->config.name);
 	if (now->needs.ptrace && !(before && before->needs.ptrace))
 		log_write(LOG_INFO,
 		          "%s: request_slowlog_timeout is set, so the syscall filter allows ptrace",
@@ -271,6 +287,7 @@ static void accept_settings(struct app *app)
 	    !match_pools(app, generation) || (app->active && !fits(app)))
 		return;
 	say_privileges(app);
+	say_confinement(app);
 	seal(generation);
 	ask_store(app);
 }
@@ -303,8 +320,10 @@ static void on_end(struct helper *helper)
 	struct app *app = container_of(helper, struct app, preflight);
 
 	if (app->preflight_answer == ANSWER_PENDING)
-		refuse(app, helper->late ? "php-fpm -tt took longer than 30 s"
-		                         : "the helper that reads the FPM configuration died");
+		refuse(app,
+		       helper->late
+		               ? "reading the FPM configuration (php-fpm -tt) took longer than 30 s"
+		               : "the helper that reads the FPM configuration died");
 }
 
 static int ask(struct app *app, struct generation *generation)
@@ -318,7 +337,6 @@ static int ask(struct app *app, struct generation *generation)
 		.pin = app->pin,
 		.run_dir = s->run.path,
 		.generation = generation->number,
-		.filter = generation->filter,
 		.sources = generation->sources,
 		.pin_fd = s->run.pin_fd,
 	};
@@ -327,8 +345,8 @@ static int ask(struct app *app, struct generation *generation)
 		.query = &query,
 		.power = POWER_CONFIG,
 		.timeout_ms = SETTINGS_TIMEOUT_MS,
-		.keep = { generation->sources, generation->filter, s->run.pin_fd },
-		.keep_count = 3,
+		.keep = { generation->sources, s->run.pin_fd },
+		.keep_count = 2,
 	};
 
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
@@ -355,7 +373,6 @@ void generation_begin(struct app *app)
 	}
 	generation->number = ++app->generation_count;
 	generation->sources = FD_NONE;
-	generation->filter = FD_NONE;
 	generation->uses_redis = false;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		generation->overlays[i] = FD_NONE;
@@ -386,7 +403,6 @@ static void free_generation(struct app *app, struct generation *generation)
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		fd_close(&generation->overlays[i]);
 	fd_close(&generation->sources);
-	fd_close(&generation->filter);
 	release_done(&generation->release);
 	generation->fpm.settings.pool_count = 0;
 	generation->number = 0;

@@ -11,6 +11,7 @@
 
 #include "fpm/overlay.h"
 #include "init/output.h"
+#include "init/run_dir.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -142,9 +143,12 @@ static int copy_config(int from, int *copy)
 
 	if (fd < 0 || fstat(from, &st) < 0)
 		return -errno;
-	while (at < st.st_size)
-		if (sendfile(fd, from, &at, (size_t)(st.st_size - at)) <= 0)
-			return -EIO;
+	while (at < st.st_size) {
+		ssize_t n = sendfile(fd, from, &at, (size_t)(st.st_size - at));
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
 	*copy = TAKE_FD(fd);
 	return 0;
 }
@@ -154,6 +158,22 @@ void launch_forget_config(struct master *master)
 	if (master->config_fd >= 0)
 		(void)!ftruncate(master->config_fd, 0);
 	fd_close(&master->config_fd);
+}
+
+/* The container's own filter, where it has one, is its list of what is allowed. */
+static uint32_t filters_of(const struct generation *generation)
+{
+	const uint32_t denied = filter_deny(&generation->fpm.needs);
+
+	switch (generation->fpm.app.confine) {
+	case CONFINE_STANDARD:
+		return filter_is_present() ? denied : denied | FILTER_BIT(FILTER_ALLOW);
+	case CONFINE_STRICT:
+		return denied | FILTER_BIT(FILTER_ALLOW_STRICT);
+	case CONFINE_OFF:
+		break;
+	}
+	return 0;
 }
 
 int launch_master(struct master *master)
@@ -178,7 +198,7 @@ int launch_master(struct master *master)
 		.fd_count = 1,
 		.stderr_fd = output_of(s, generation),
 		.secrets = s->config->secrets,
-		.filter_fd = generation->filter,
+		.filters = filters_of(generation),
 		.identity = generation->fpm.identity,
 		.caps = generation->fpm.caps,
 		.rlimits = generation->fpm.rlimits,
@@ -186,6 +206,7 @@ int launch_master(struct master *master)
 		.link = generation->fpm.app.release,
 		.release = generation->release.path,
 		.read_only = generation->fpm.app.read_only,
+		.cover = run_dir_cover(&s->run),
 	};
 	int r;
 
@@ -210,7 +231,9 @@ int launch_master(struct master *master)
 		r = spawn_start(&spawn, &master->child);
 	s->environment[s->environment_count] = NULL;
 	close_private(master, &spawn);
-	if (r < 0)
+	if (r < 0) {
 		launch_remove_private(master);
+		launch_forget_config(master);
+	}
 	return r;
 }

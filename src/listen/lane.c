@@ -1,6 +1,7 @@
 #include "listen/lane.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +22,7 @@
 void lanes_init(struct lanes *lanes)
 {
 	*lanes = (struct lanes){ 0 };
+	lanes->gate = FD_NONE;
 	for (unsigned i = 0; i < LANE_COUNT; i++)
 		lanes->fds[i] = FD_NONE;
 }
@@ -70,32 +72,81 @@ static int tcp_find_stranger(const struct address *address)
 	return tcp_bind(address, false, &fd);
 }
 
-static int tcp_open_lane(struct lanes *lanes, unsigned lane)
+static int tcp_bind_all(struct lanes *lanes)
 {
-	_cleanup_close_ int fd = FD_NONE;
-	int r = tcp_bind(&lanes->address, true, &fd);
+	int r = tcp_bind(&lanes->address, true, &lanes->gate);
 
-	if (r < 0)
-		return r;
-	/* Before the second listen(), so that the idle lane never sees a SYN. */
-	if (lane == 0)
-		lanes->steered = steer_to(fd, 0) >= 0;
-	if (listen(fd, backlog_of(&lanes->address)) < 0)
+	for (unsigned i = 0; r >= 0 && i < LANE_COUNT; i++)
+		r = tcp_bind(&lanes->address, true, &lanes->fds[i]);
+	return r;
+}
+
+/*
+ * The kernel asks the first socket that it finds on the port whether there is a group; for IPv6
+ * that is the one that began to listen first, for IPv4 the last one (__inet_hash()).
+ */
+static bool gate_is_first(const struct lanes *lanes)
+{
+	return lanes->address.sockaddr.ss_family == AF_INET6;
+}
+
+/* Which of the group a lane is: members are counted in the order of listen(2). */
+static unsigned member(const struct lanes *lanes, unsigned lane)
+{
+	return gate_is_first(lanes) ? 1 + lane : lane;
+}
+
+static int tcp_listen(const struct lanes *lanes, int fd)
+{
+	return listen(fd, backlog_of(&lanes->address)) < 0 ? -errno : 0;
+}
+
+/* Whoever came while the gate was alone.  In the microseconds before he was refused. */
+static int turn_away(int gate)
+{
+	int fd;
+
+	if (fcntl(gate, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	lanes->fds[lane] = TAKE_FD(fd);
+	while ((fd = accept4(gate, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		fd_close(&fd);
 	return 0;
+}
+
+static int tcp_listen_all(struct lanes *lanes)
+{
+	int r = gate_is_first(lanes) ? tcp_listen(lanes, lanes->gate) : 0;
+
+	for (unsigned i = 0; r >= 0 && i < LANE_COUNT; i++)
+		r = tcp_listen(lanes, lanes->fds[i]);
+	if (r >= 0 && !gate_is_first(lanes))
+		r = tcp_listen(lanes, lanes->gate);
+	for (unsigned i = 0; r >= 0 && i < LANE_COUNT; i++)
+		r = set_flag(lanes->fds[i], SOL_SOCKET, SO_REUSEPORT, 0);
+	return r < 0 ? r : turn_away(lanes->gate);
+}
+
+static int tcp_listen_alone(struct lanes *lanes)
+{
+	fd_close(&lanes->gate);
+	for (unsigned i = 1; i < LANE_COUNT; i++)
+		fd_close(&lanes->fds[i]);
+	int r = set_flag(lanes->fds[0], SOL_SOCKET, SO_REUSEPORT, 0);
+	return r < 0 ? r : tcp_listen(lanes, lanes->fds[0]);
 }
 
 static int tcp_open(struct lanes *lanes)
 {
 	int r = tcp_find_stranger(&lanes->address);
 
-	for (unsigned lane = 0; r >= 0 && lane < LANE_COUNT; lane++) {
-		r = tcp_open_lane(lanes, lane);
-		if (!lanes->steered)
-			break;
-	}
-	return r;
+	if (r >= 0)
+		r = tcp_bind_all(lanes);
+	if (r < 0)
+		return r;
+	/* Before anybody listens, so that an idle lane never sees a SYN. */
+	int first = gate_is_first(lanes) ? lanes->gate : lanes->fds[0];
+	lanes->steered = steer_to(first, member(lanes, 0)) >= 0;
+	return lanes->steered ? tcp_listen_all(lanes) : tcp_listen_alone(lanes);
 }
 
 /* --- unix --- */
@@ -245,6 +296,7 @@ void lanes_close(struct lanes *lanes)
 {
 	if (address_is_unix(&lanes->address))
 		unix_unpublish(lanes);
+	fd_close(&lanes->gate);
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++)
 		fd_close(&lanes->fds[lane]);
 }
@@ -324,13 +376,14 @@ int lanes_reach(struct lanes *lanes, unsigned lane, int fds[], unsigned count)
 		return -EOPNOTSUPP;
 	r = tcp_near(&lanes->address, &near);
 	if (r >= 0)
-		r = steer_by_source(lanes->fds[lane], lanes->active, OWN_SOURCE, lane);
+		r = steer_by_source(lanes->fds[lane], member(lanes, lanes->active), OWN_SOURCE,
+		                    member(lanes, lane));
 	if (r < 0)
 		return r;
 	r = reach_all(lanes, lane, &near, fds, count);
 	/* What is not connected by now is steered like everybody else.  Should that fail, it is
 	 * only our own connections that are not, and the next cutover mends it. */
-	(void)!steer_to(lanes->fds[lane], lanes->active);
+	(void)!steer_to(lanes->fds[lane], member(lanes, lanes->active));
 	return r;
 }
 
@@ -357,7 +410,7 @@ int lanes_cutover(struct lanes *lanes, unsigned lane)
 	if (address_is_unix(&lanes->address))
 		r = unix_publish(lanes, lane);
 	else if (lanes->steered)
-		r = steer_to(lanes->fds[lane], lane);
+		r = steer_to(lanes->fds[lane], member(lanes, lane));
 	if (r >= 0)
 		lanes->active = lane;
 	return r;
@@ -379,7 +432,8 @@ int lanes_refuse_new(struct lanes *lanes)
 	for (unsigned lane = 0; r >= 0 && lane < LANE_COUNT; lane++)
 		if (lanes->fds[lane] >= 0)
 			r = refuse_new(lanes->fds[lane]);
-	return r;
+	/* Last: behind the gate the program decides, without it the first lane that is found. */
+	return r < 0 || lanes->gate < 0 ? r : refuse_new(lanes->gate);
 }
 
 bool listener_has_queue(int fd)

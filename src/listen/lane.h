@@ -5,9 +5,12 @@
  * masters that serve accept from the same lane; a roll builds its masters on another one, where no
  * visitor can reach them, and lane_cutover() then moves every new connection in one step.
  *
- *   TCP    the lanes are one SO_REUSEPORT group; a one-instruction program picks the lane.
- *   unix   each lane is a socket of its own, bound under a temporary name; the cutover renames it
- *          over the public path.
+ *   TCP    the lanes are one SO_REUSEPORT group; a one-instruction program picks the lane.  The
+ *          kernel finds the group by its gate, where nobody is sent.  So the lanes themselves need
+ * not have the option, which connections would have from them: whoever runs code in PHP, as our
+ * user, could make such a connection a listener of the same port and take its visitors. unix   each
+ * lane is a socket of its own, bound under a temporary name; the cutover renames it over the public
+ * path.
  *
  * Where the kernel refuses the program there is one lane only, shared by old and new masters, and
  * lanes->steered is false.
@@ -27,6 +30,7 @@ enum { LANE_COUNT = 4 };
 
 struct lanes {
 	struct address address;
+	int gate;            /* FD_NONE: not open */
 	int fds[LANE_COUNT]; /* FD_NONE: not open */
 	unsigned active;     /* the lane that gets new connections */
 	bool steered;

@@ -308,6 +308,8 @@ void chain_run(const void *query, int answer_fd)
 	struct chain_answer answer = { .state = CHAIN_NOT_ASKED };
 	_cleanup_close_ int fd = memfd_create("twinit-findings", MFD_CLOEXEC);
 
+	memset(&found, 0, sizeof(found));
+	memset(&all, 0, sizeof(all));
 	read_sources(q->sources_fd, &sources);
 	if (q->old_sources_fd >= 0)
 		read_sources(q->old_sources_fd, &old);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/filter.h"
 #include "util/cgroup.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -89,6 +90,9 @@ NORETURN static void execute(const char *const argv[], int config_fd, int output
 		if (moved < 0 || dup2(moved, CONFIG_FD) < 0)
 			_exit(127);
 	}
+	/* Nothing that is asked here is asked of a network. */
+	if (filter_load(FILTER_BIT(FILTER_DENY_NETWORK)) < 0)
+		_exit(127);
 	execv(argv[0], (char *const *)argv);
 	_exit(127);
 }
@@ -118,11 +122,11 @@ static int read_all(int fd, char **output)
 int program_run(const char *const argv[], int config_fd, char **output)
 {
 	_cleanup_close_ int fd = memfd_create("output", MFD_CLOEXEC);
-	uint64_t kills = cgroup_oom_kills(CGROUP_ROOT);
 	int status;
 
 	if (fd < 0)
 		return -errno;
+	uint64_t kills = cgroup_oom_kills(CGROUP_ROOT);
 	pid_t pid = fork();
 	if (pid == 0)
 		execute(argv, config_fd, fd);

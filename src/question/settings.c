@@ -259,7 +259,6 @@ void settings_run(const void *query, int answer_fd)
 		privileges_decide,
 		accounts_read_owners,
 		replica_config_write_sources,
-		privileges_write_filter,
 		replica_config_write,
 	};
 	static struct settings_answer answer;
@@ -269,7 +268,7 @@ void settings_run(const void *query, int answer_fd)
 	(void)__nss_configure_lookup("hosts", "files dns");
 	release_none(&reading.release);
 	reading.random = random_number();
-	answer.ok = true;
+	answer = (struct settings_answer){ .ok = true };
 	for (size_t i = 0; answer.ok && i < ARRAY_SIZE(steps); i++)
 		answer.ok = steps[i](&reading) >= 0;
 	helper_answer_with_fd(answer_fd, &answer, sizeof(answer), reading.release.fd);
@@ -278,6 +277,63 @@ void settings_run(const void *query, int answer_fd)
 static void end_text(char *text, size_t size)
 {
 	text[size - 1] = '\0';
+}
+
+static void end_app(struct app_config *app)
+{
+	end_text(app->name, sizeof(app->name));
+	end_text(app->php_fpm, sizeof(app->php_fpm));
+	end_text(app->fpm_config, sizeof(app->fpm_config));
+	end_text(app->release, sizeof(app->release));
+	end_text(app->docroot, sizeof(app->docroot));
+	end_text(app->publish, sizeof(app->publish));
+	end_text(app->health, sizeof(app->health));
+	end_text(app->warm, sizeof(app->warm));
+}
+
+static void end_pool(struct fpm_pool *pool)
+{
+	end_text(pool->name, sizeof(pool->name));
+	end_text(pool->listen, sizeof(pool->listen));
+	end_text(pool->user, sizeof(pool->user));
+	end_text(pool->group, sizeof(pool->group));
+	end_text(pool->listen_owner, sizeof(pool->listen_owner));
+	end_text(pool->listen_group, sizeof(pool->listen_group));
+	end_text(pool->status_path, sizeof(pool->status_path));
+}
+
+/* Reading another byte as a bool is undefined. */
+static bool is_bool(const bool *flag)
+{
+	unsigned char byte;
+
+	memcpy(&byte, flag, sizeof(byte));
+	return byte <= 1;
+}
+
+static bool app_fits(const struct app_config *app)
+{
+	return app->replicas >= 1 && app->replicas <= REPLICAS_MAX &&
+	       (app->surge == SURGE_DEFAULT || app->surge <= app->replicas) &&
+	       app->workers <= WORKERS_FULL && app->confine <= CONFINE_OFF &&
+	       is_bool(&app->docroot_set) && is_bool(&app->read_only);
+}
+
+static bool pool_fits(const struct fpm_pool *pool)
+{
+	return pool->pm <= PM_ONDEMAND && is_bool(&pool->chrooted) && is_bool(&pool->has_priority);
+}
+
+static bool pools_fit(struct fpm_settings *settings)
+{
+	if (settings->pool_count < 1 || settings->pool_count > POOLS_MAX)
+		return false;
+	for (unsigned i = 0; i < settings->pool_count; i++) {
+		end_pool(&settings->pools[i]);
+		if (!pool_fits(&settings->pools[i]))
+			return false;
+	}
+	return true;
 }
 
 /* Whatever somebody made the helper believe: who is not root gets no capability, and root just what
@@ -290,34 +346,23 @@ static bool caps_fit(const struct settings_answer *answer)
 	       (answer->caps & ~PRIVILEGES_MOST) == 0;
 }
 
+static bool identity_fits(const struct settings_answer *answer)
+{
+	return answer->identity.uid != (uid_t)-1 &&
+	       answer->identity.group_count <= IDENTITY_GROUPS_MAX && caps_fit(answer) &&
+	       is_bool(&answer->rlimits.has_priority) && is_bool(&answer->needs.ptrace) &&
+	       is_bool(&answer->needs.chroot);
+}
+
 bool settings_answer_check(struct settings_answer *answer, size_t size)
 {
-	struct fpm_settings *settings = &answer->settings;
-
-	if (size != sizeof(*answer))
+	if (size != sizeof(*answer) || !is_bool(&answer->ok))
 		return false;
+	end_app(&answer->app);
 	end_text(answer->why, sizeof(answer->why));
-	end_text(answer->app.name, sizeof(answer->app.name));
-	end_text(answer->app.release, sizeof(answer->app.release));
-	end_text(answer->app.publish, sizeof(answer->app.publish));
 	end_text(answer->release, sizeof(answer->release));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
 	end_text(answer->preload, sizeof(answer->preload));
-	if (!answer->ok)
-		return true;
-	if (settings->pool_count < 1 || settings->pool_count > POOLS_MAX ||
-	    answer->identity.group_count > IDENTITY_GROUPS_MAX)
-		return false;
-	if (answer->app.replicas < 1 || answer->app.replicas > REPLICAS_MAX)
-		return false;
-	if (answer->identity.uid == (uid_t)-1 || !caps_fit(answer))
-		return false;
-	for (unsigned i = 0; i < settings->pool_count; i++) {
-		struct fpm_pool *pool = &settings->pools[i];
-
-		end_text(pool->name, sizeof(pool->name));
-		end_text(pool->listen, sizeof(pool->listen));
-		end_text(pool->status_path, sizeof(pool->status_path));
-	}
-	return true;
+	return !answer->ok ||
+	       (app_fits(&answer->app) && pools_fit(&answer->settings) && identity_fits(answer));
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/text.h"
+
 enum { MAGIC = 0x66696e64 /* "find" */ };
 
 struct header {
@@ -48,31 +50,23 @@ static int read_all(int fd, void *bytes, size_t size, off_t *at)
 	return (size_t)n == size ? 0 : -EPROTO;
 }
 
-static void end(char *text, size_t size)
-{
-	text[size - 1] = '\0';
-	/* Whatever a server said: nothing that a terminal would obey. */
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}
-
-static void end_texts(struct findings *findings)
+/* Whatever a server said: nothing that a terminal would obey. */
+static void tame_texts(struct findings *findings)
 {
 	for (uint32_t i = 0; i < findings->count; i++) {
 		struct finding *f = &findings->list[i];
 
-		end(f->subject, sizeof(f->subject));
-		end(f->seen, sizeof(f->seen));
-		end(f->fix, sizeof(f->fix));
+		text_tame(f->subject, sizeof(f->subject));
+		text_tame(f->seen, sizeof(f->seen));
+		text_tame(f->fix, sizeof(f->fix));
 	}
 	for (uint32_t i = 0; i < findings->member_count; i++) {
 		struct member *m = &findings->members[i];
 
-		end(m->id, sizeof(m->id));
-		end(m->hostname, sizeof(m->hostname));
-		end(m->service, sizeof(m->service));
-		end(m->addresses, sizeof(m->addresses));
+		text_tame(m->id, sizeof(m->id));
+		text_tame(m->hostname, sizeof(m->hostname));
+		text_tame(m->service, sizeof(m->service));
+		text_tame(m->addresses, sizeof(m->addresses));
 	}
 }
 
@@ -97,6 +91,6 @@ int finding_file_read(int fd, struct findings *findings)
 	findings->count = header.count;
 	findings->left_off = header.left_off;
 	findings->member_count = header.member_count;
-	end_texts(findings);
+	tame_texts(findings);
 	return 0;
 }

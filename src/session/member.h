@@ -30,7 +30,7 @@ struct member {
 	uint64_t since_s;                  /* its start */
 	uint64_t seen_s;                   /* when it last asked the store */
 	char addresses[MEMBER_ADDRESSES_SIZE];
-	bool self;
+	uint8_t self; /* yes or no; comes from another process */
 };
 
 /* Write the value of @member to @to. */

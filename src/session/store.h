@@ -63,6 +63,7 @@ enum store_state {
 	STORE_NOT_ASKED, /* no pool keeps sessions in Redis */
 	STORE_OK,        /* every store that was asked can be used */
 	STORE_FAILED,    /* one cannot: reason says which and why */
+	STORE_STATE_COUNT,
 };
 
 /* The short answer. */

@@ -92,15 +92,17 @@ static void add_json(struct text *line, enum log_level level, const char *name, 
 	text_add(line, "}");
 }
 
+/* One line, and nothing that a terminal would obey. */
 static void add_plain(struct text *line, enum log_level level, const char *message)
 {
 	size_t begin = line->length;
 
 	text_add(line, "twinit: %s%s%s", level == LOG_INFO ? "" : level_words[level],
 	         level == LOG_INFO ? "" : ": ", message);
-	for (size_t i = begin; i < line->length; i++)
-		if (line->buffer[i] == '\n')
-			line->buffer[i] = ' ';
+	for (char *c = line->buffer + begin; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	text_tame(line->buffer + begin, line->size - begin);
 }
 
 static bool put_event(enum log_level level, const char *name, const char *app, const char *message)

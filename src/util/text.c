@@ -65,6 +65,14 @@ void text_copy_cut(char *to, size_t size, const char *value)
 	text_add(&text, "%s", value);
 }
 
+void text_tame(char *bytes, size_t size)
+{
+	bytes[size - 1] = '\0';
+	for (; *bytes; bytes++)
+		if ((unsigned char)*bytes < ' ' || *bytes == 0x7f)
+			*bytes = '?';
+}
+
 bool text_begins(const char *value, const char *prefix)
 {
 	return strncmp(value, prefix, strlen(prefix)) == 0;

@@ -36,5 +36,11 @@ MUST_CHECK bool text_copy(char *to, size_t size, const char *value);
 /* The same, but what does not fit is cut off. */
 void text_copy_cut(char *to, size_t size, const char *value);
 
+/*
+ * End the text in @bytes, whatever came to be there, and put a '?' in the place of each control
+ * character: for text that somebody else filled in and that goes to a terminal.
+ */
+void text_tame(char *bytes, size_t size);
+
 /* True when @value begins with @prefix. */
 bool text_begins(const char *value, const char *prefix);

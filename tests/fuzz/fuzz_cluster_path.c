@@ -1,17 +1,14 @@
 /* Any bytes as session.save_path of rediscluster: seeds hold together, no sentence shows a
  * password. */
-#include <assert.h>
 #include <errno.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "fuzz.h"
 
 #include "session/cluster_path.h"
 
 enum {
 	TEXT_MAX = 2048,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_seed(const struct store_address *seed)
 {

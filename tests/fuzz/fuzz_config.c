@@ -1,17 +1,13 @@
 /* Any bytes as a config file, then as variables: what is accepted keeps the promises of config.h.
  */
-#include <assert.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz.h"
+
 #include "config/load.h"
 #include "config/parse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_app(const struct app_config *app)
 {
@@ -19,11 +15,23 @@ static void check_app(const struct app_config *app)
 	assert(app->replicas >= 1 && app->replicas <= REPLICAS_MAX);
 	assert(app->surge == SURGE_DEFAULT || app->surge <= app->replicas);
 	assert(app->release[0] == '\0' || app->release[0] == '/');
-	assert(app->docroot[0] != '/' && strcmp(app->docroot, "..") != 0);
-	assert(!strstr(app->docroot, "/../"));
+	assert(app->docroot[0] != '/' || app->release[0] == '\0');
+	assert(strcmp(app->docroot, "..") != 0 && !strstr(app->docroot, "/../"));
+	assert(app->publish[0] == '\0' || (app->publish[0] == '/' && app->release[0] == '/'));
+	assert(!app->read_only || app->release[0] == '/');
 	assert(app->health[0] == '\0' || app->health[0] == '/');
 	assert(app->start_timeout_ms > 0 && app->stop_timeout_ms > 0);
+	assert(app->drain_timeout_ms > 0);
 	assert(app->workers == WORKERS_SPLIT || app->workers == WORKERS_FULL);
+}
+
+static void check_words(const struct app_config *app)
+{
+	char path[2 * CONFIG_PATH_SIZE];
+
+	config_site_root(app, path, sizeof(path));
+	assert(path[0] == '\0' || path[0] == '/' || app->release[0] == '\0');
+	assert(config_has_pages(app) == (app->health[0] || app->warm[0]));
 }
 
 static void check(const struct config *config)
@@ -31,8 +39,10 @@ static void check(const struct config *config)
 	assert(config->app_count >= 1 && config->app_count <= APPS_MAX);
 	assert(config->run_dir[0] != '\0');
 	assert(isolation_name(config->isolation) && verify_name(config->sessions.verify));
-	for (size_t i = 0; i < config->app_count; i++)
+	for (size_t i = 0; i < config->app_count; i++) {
 		check_app(&config->apps[i]);
+		check_words(&config->apps[i]);
+	}
 }
 
 static void warn(const char *sentence)

@@ -2,10 +2,7 @@
  * fpm/deaths.h as bytes: what is counted does not depend on the pieces in which it comes, and a
  * line tells of one death at most.
  */
-#include <assert.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "fpm/deaths.h"
 

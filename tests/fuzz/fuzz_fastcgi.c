@@ -1,13 +1,12 @@
-/* Any bytes as an answer: in one piece and in many they say the same. */
-#include <assert.h>
+/*
+ * Any bytes as an answer: in one piece and in many they say the same.  And as the params of a
+ * request: it holds what it was given, in records that a server can walk along.
+ */
 #include <errno.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "fuzz.h"
 
 #include "fpm/fastcgi.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct answer {
 	char out[512], err[64];
@@ -37,6 +36,53 @@ static void look_at_head(const struct fastcgi_reply *reply)
 	assert(body + body_size == reply->stdout_buffer + reply->stdout_length);
 }
 
+/* The content of the records of @type in @bytes, which are whole; -1 when they are not. */
+static long content_of(const uint8_t *bytes, size_t size, uint8_t type)
+{
+	long total = 0;
+
+	for (size_t at = 0; at < size;) {
+		if (size - at < 8)
+			return -1;
+		size_t content = (size_t)bytes[at + 4] << 8 | bytes[at + 5];
+		if (bytes[at + 1] == type)
+			total += (long)content;
+		at += 8 + content + bytes[at + 6];
+		if (at > size)
+			return -1;
+	}
+	return total;
+}
+
+static size_t encoded(const char *text)
+{
+	return strlen(text) + (strlen(text) > 127 ? 4 : 1);
+}
+
+/* The first half of the input is the name of a param, all of it the value of another, and the body.
+ */
+static void request(const uint8_t *data, size_t size)
+{
+	static char name[1 << 17], value[1 << 17];
+	static uint8_t bytes[1 << 18];
+	const struct input half = { data, data + size / 2 }, whole = { data, data + size };
+	const struct fastcgi_param params[] = {
+		{ input_text(&half, name, sizeof(name)), "" },
+		{ "NAME", input_text(&whole, value, sizeof(value)) },
+	};
+	size_t room = data[0] & 1 ? sizeof(bytes) : size;
+	size_t wanted = encoded(name) + encoded("") + encoded("NAME") + encoded(value);
+	long length = fastcgi_request(params, 2, data, size, data[0] & 2, bytes, room);
+
+	assert(length == -EMSGSIZE || (length > 0 && (size_t)length <= room));
+	if (length < 0) {
+		assert(wanted > 65535 || room < wanted + size + 100);
+		return;
+	}
+	assert(content_of(bytes, (size_t)length, 4) == (long)wanted);
+	assert(content_of(bytes, (size_t)length, 5) == (long)size);
+}
+
 static void compare(const struct answer *a, const struct answer *b)
 {
 	assert(a->result == b->result);
@@ -60,5 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(whole.result == 0 || whole.result == -EBADMSG);
 	compare(&whole, &pieces);
 	look_at_head(&whole.reply);
+	request(data, size);
 	return 0;
 }

@@ -3,10 +3,7 @@
  * src/init/roll.c does; the promises of rollout.h must hold throughout, and once the world behaves
  * every roll must end.
  */
-#include <assert.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "config/config.h"
 #include "listen/lane.h"
@@ -340,7 +337,7 @@ static void finish(struct world *w, enum roll_outcome outcome)
 	w->lane_limit = false;
 	w->candidate = 0;
 	w->outcome = outcome;
-	assert(outcome != ROLL_NONE);
+	assert(outcome != ROLL_NONE && roll_outcome_name(outcome)[0]);
 	assert(outcome != ROLL_REFUSED || !w->touched);
 	assert(w->cutovers == (outcome == ROLL_DONE ? 1 : outcome == ROLL_TAKEN_BACK ? 2 : 0));
 	assert(outcome == ROLL_REFUSED || count_state(w, GROUP_ACTIVE, MASTER_STARTING) == 0);
@@ -420,6 +417,7 @@ static void check_master(const struct world *w, const struct master *master,
 
 static void check(struct world *w)
 {
+	assert(roll_phase_name(w->rollout.phase)[0]);
 	unsigned overlap = w->surge > 0 ? w->surge : 1;
 	unsigned now = count(w, GROUP_ACTIVE) + count(w, GROUP_CANDIDATE);
 	bool seen[GROUP_COUNT][LANE_COUNT][REPLICAS_MAX + 1] = { 0 };
@@ -640,8 +638,6 @@ static void end_well(struct world *w)
 		if (w->steered && (lane != w->lane || w->stopping))
 			assert(lane_empty(w, lane));
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,16 +1,13 @@
 /* Any bytes as session.save_path: what is read holds together, and no sentence shows a password. */
-#include <assert.h>
 #include <errno.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "fuzz.h"
 
 #include "session/savepath.h"
 
 enum {
 	TEXT_MAX = 2048,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_store(const struct store_address *store)
 {

@@ -1,8 +1,5 @@
 /* session/script.h as bytes: what it accepts is text that can be shown and sent back. */
-#include <assert.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "session/script.h"
 

@@ -1,11 +1,7 @@
 /* Any bytes as a status page: what it counts is never more than what is there. */
-#include <assert.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "fpm/status.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

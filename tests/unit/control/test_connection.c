@@ -3,6 +3,9 @@
 
 #include "../util/leaks.h"
 #include "control/connection.h"
+#include "listen/lane.h"
+#include "rollout/lifecycle.h"
+#include "session/store.h"
 #include "util/cleanup.h"
 #include "util/passing.h"
 
@@ -81,6 +84,51 @@ static void test_texts_are_ended(void **state)
 	assert_true(ended);
 }
 
+static const struct {
+	const char *says;
+	uint32_t kind;
+	size_t at; /* where the number stands */
+	uint32_t most;
+} numbers[] = {
+	/* clang-format off */
+	{ "a kind of news",     WIRE_NEWS,      offsetof(struct wire_reply, news.kind),       NEWS_COUNT - 1 },
+	{ "a lane in the news", WIRE_NEWS,      offsetof(struct wire_reply, news.lane),       LANE_COUNT - 1 },
+	{ "a phase",            WIRE_CONTAINER, offsetof(struct wire_reply, container.phase), CONTAINER_STOPPING },
+	{ "a phase of a roll",  WIRE_APP,       offsetof(struct wire_reply, app.phase),       ROLL_ABANDON },
+	{ "an outcome",         WIRE_APP,       offsetof(struct wire_reply, app.outcome),     ROLL_TAKEN_BACK },
+	{ "a group",            WIRE_REPLICA,   offsetof(struct wire_reply, replica.group),   GROUP_OLD },
+	{ "a state",            WIRE_REPLICA,   offsetof(struct wire_reply, replica.state),   MASTER_BACKOFF },
+	{ "a lane",             WIRE_REPLICA,   offsetof(struct wire_reply, replica.lane),    LANE_COUNT - 1 },
+	{ "a store's state",    WIRE_SESSIONS,  offsetof(struct wire_reply, sessions.state),  STORE_FAILED },
+	/* clang-format on */
+};
+
+/* Who answers at the usual place need not be a twinit. */
+static void test_numbers_that_name_nothing_are_refused(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		for (uint32_t above = 0; above < 2; above++) {
+			uint32_t number = numbers[i].most + above;
+			size_t size = wire_reply_size(numbers[i].kind);
+			int ends[2];
+
+			assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+			memset(&reply, 0, sizeof(reply));
+			reply.magic = WIRE_MAGIC;
+			reply.kind = numbers[i].kind;
+			memcpy((char *)&reply + numbers[i].at, &number, sizeof(number));
+			assert_int_equal(send(ends[1], &reply, size, 0), size);
+			int r = connection_receive(ends[0], &reply, 1000);
+			if (r != (above ? -EPROTO : 0))
+				fail_msg("%s: %u gives %d", numbers[i].says, number, r);
+			close(ends[0]);
+			close(ends[1]);
+		}
+	}
+}
+
 /* Findings come as a descriptor; with any other message one is nobody's and closed. */
 static void test_only_sessions_keep_the_descriptor_that_came_along(void **state)
 {
@@ -121,6 +169,7 @@ int main(void)
 		TEST(test_each_message),
 		TEST(test_silence_is_a_timeout_and_a_hang_up_is_none),
 		TEST(test_texts_are_ended),
+		TEST(test_numbers_that_name_nothing_are_refused),
 		TEST(test_only_sessions_keep_the_descriptor_that_came_along),
 	};
 

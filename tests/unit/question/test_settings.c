@@ -130,6 +130,62 @@ static void too_many_replicas(void)
 	answer.app.replicas = REPLICAS_MAX + 1;
 }
 
+static void surge_beyond_replicas(void)
+{
+	answer.app.surge = answer.app.replicas + 1;
+}
+
+static void usual_surge(void)
+{
+	answer.app.surge = SURGE_DEFAULT;
+}
+
+static void another_way_to_share(void)
+{
+	answer.app.workers = (enum workers)(WORKERS_FULL + 1);
+}
+
+static void another_pm(void)
+{
+	answer.settings.pools[0].pm = (enum pm)(PM_ONDEMAND + 1);
+}
+
+/* A byte that is neither yes nor no, in the place of a bool. */
+static void perhaps(bool *flag)
+{
+	memset(flag, 2, sizeof(*flag));
+}
+
+static void perhaps_ok(void)
+{
+	perhaps(&answer.ok);
+}
+
+static void perhaps_read_only(void)
+{
+	perhaps(&answer.app.read_only);
+}
+
+static void perhaps_docroot(void)
+{
+	perhaps(&answer.app.docroot_set);
+}
+
+static void perhaps_chrooted(void)
+{
+	perhaps(&answer.settings.pools[0].chrooted);
+}
+
+static void perhaps_priority(void)
+{
+	perhaps(&answer.rlimits.has_priority);
+}
+
+static void perhaps_slowlog(void)
+{
+	perhaps(&answer.needs.ptrace);
+}
+
 static void nothing_special(void) {}
 
 /* clang-format off */
@@ -155,6 +211,16 @@ static const struct {
 	{ "no replica",                    no_replica,             false },
 	{ "as many replicas as may be",    most_replicas,          true  },
 	{ "one replica more",              too_many_replicas,      false },
+	{ "more surge than replicas",      surge_beyond_replicas,  false },
+	{ "no surge said",                 usual_surge,            true  },
+	{ "a way to share there is not",   another_way_to_share,   false },
+	{ "a pm there is not",             another_pm,             false },
+	{ "neither good nor bad",          perhaps_ok,             false },
+	{ "neither read-only nor not",     perhaps_read_only,      false },
+	{ "neither a docroot nor none",    perhaps_docroot,        false },
+	{ "neither chroot nor none",       perhaps_chrooted,       false },
+	{ "neither a priority nor none",   perhaps_priority,       false },
+	{ "neither slowlog nor none",      perhaps_slowlog,        false },
 };
 /* clang-format on */
 
@@ -182,7 +248,7 @@ static void test_a_refusal_needs_a_reason_only(void **state)
 
 /* --- texts --- */
 
-/* Those that PID 1 reads; nobody looks at the others after the helper. */
+/* The paths and lists of the app go into further questions; the others are shown or opened. */
 #define FIELD(name)                                                                                \
 	{                                                                                          \
 #name, answer.name, sizeof(answer.name)                                            \
@@ -198,9 +264,18 @@ static const struct {
 	FIELD(app.name),
 	FIELD(app.release),
 	FIELD(app.publish),
+	FIELD(app.php_fpm),
+	FIELD(app.fpm_config),
+	FIELD(app.docroot),
+	FIELD(app.health),
+	FIELD(app.warm),
 	FIELD(settings.pools[0].name),
 	FIELD(settings.pools[0].listen),
 	FIELD(settings.pools[0].status_path),
+	FIELD(settings.pools[0].user),
+	FIELD(settings.pools[0].group),
+	FIELD(settings.pools[0].listen_owner),
+	FIELD(settings.pools[0].listen_group),
 	FIELD(settings.pools[POOLS_MAX - 1].name),
 	FIELD(settings.pools[POOLS_MAX - 1].listen),
 	FIELD(settings.pools[POOLS_MAX - 1].status_path),
@@ -214,7 +289,18 @@ static void test_texts_are_ended(void **state)
 	memset(&answer, 'x', sizeof(answer));
 	answer.ok = true;
 	answer.app.replicas = answer.app.surge = 1;
+	answer.app.confine = CONFINE_OFF;
+	answer.app.workers = WORKERS_SPLIT;
+	answer.app.read_only = answer.app.docroot_set = false;
+	answer.rlimits = (struct rlimits){ 0 };
+	answer.needs = (struct filter_needs){ 0 };
 	answer.settings.pool_count = POOLS_MAX;
+	for (unsigned i = 0; i < POOLS_MAX; i++) {
+		struct fpm_pool *pool = &answer.settings.pools[i];
+
+		pool->pm = PM_STATIC;
+		pool->chrooted = pool->has_priority = false;
+	}
 	answer.identity = (struct identity){ .uid = 33 };
 	answer.caps = 0;
 	assert_true(settings_answer_check(&answer, sizeof(answer)));

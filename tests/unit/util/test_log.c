@@ -123,6 +123,20 @@ static void test_a_newline_becomes_a_blank(void **state)
 	in_child(write_newlines, NULL);
 }
 
+static void write_control_characters(void *context)
+{
+	(void)context;
+	stderr_is_a_pipe(true);
+	log_write(LOG_INFO, "%s", "release \x1b[2J\r\x7f gr\xc3\xbc\xc3\x9f");
+	CHECK(strcmp(said(), "twinit: release ?[2J?? gr\xc3\xbc\xc3\x9f\n") == 0);
+}
+
+static void test_nothing_that_a_terminal_obeys(void **state)
+{
+	(void)state;
+	in_child(write_control_characters, NULL);
+}
+
 static void write_long(void *context)
 {
 	static char longer[5000];
@@ -319,6 +333,7 @@ int main(void)
 		TEST(test_a_line_says_how_bad_it_is),
 		TEST(test_an_error_is_explained_and_returned),
 		TEST(test_a_newline_becomes_a_blank),
+		TEST(test_nothing_that_a_terminal_obeys),
 		TEST(test_a_long_line_is_cut_and_ended),
 		TEST(test_each_line_is_an_object_where_json_is_asked_for),
 		TEST(test_a_long_object_is_still_one),

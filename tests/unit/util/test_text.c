@@ -166,6 +166,18 @@ static void test_begins(void **state)
 			fail_msg("%s", beginnings[i].says);
 }
 
+static void test_tame(void **state)
+{
+	char text[] = "a\x1b[2J\n\t\x7f\xc3\xa9 b";
+	char endless[4] = { 'x', '\r', 'x', 'x' };
+
+	(void)state;
+	text_tame(text, sizeof(text));
+	assert_string_equal(text, "a?[2J???\xc3\xa9 b");
+	text_tame(endless, sizeof(endless));
+	assert_string_equal(endless, "x?x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +188,7 @@ int main(void)
 		TEST(test_quoted_is_never_overrun),
 		TEST(test_copy),
 		TEST(test_begins),
+		TEST(test_tame),
 	};
 
 	return cmocka_run_group_tests_name("util/text", tests, NULL, NULL);
