@@ -4,6 +4,8 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 PYTHON   ?= /usr/bin/python3
 VERSION  := $(shell cat VERSION)
+# Names what is in /tmp: two checkouts may test at the same time.
+CHECKOUT := $(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
@@ -75,7 +77,7 @@ soak: build ## chaos for a while: make soak MINUTES=60 SEED=1 (root; 2 minutes a
 	@$(PYTHON) -B tests/soak/soak.py $(or $(MINUTES),2) $(SEED)
 
 # The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
-REPORTS   := /tmp/twinit-reports-$(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
+REPORTS   := /tmp/twinit-reports-$(CHECKOUT)
 SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS)'
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check $(SANITIZED)
@@ -84,10 +86,10 @@ build-asan:
 	$(MAKE) build $(SANITIZED) LINK='-pie -static-libasan -static-libubsan' EXTRA=$(BUILD)/asan/tests/support/sanitized.o
 
 check-system-asan: build-asan ## the system tier with the sanitized binary as PID 1
-	REPORTS=$(REPORTS) TWINIT=$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/system
+	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/system
 
 check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
-	REPORTS=$(REPORTS) TWINIT=$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/integration
+	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/integration
 
 # Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
@@ -106,6 +108,23 @@ coverage: ## lines that the unit tests run, by folder; fails unless it is all of
 	rm -rf $(BUILD)/coverage
 	$(MAKE) check CC=gcc BUILD=$(BUILD)/coverage FORTIFY= CFLAGS='-O0 -g --coverage -fno-builtin-execve'
 	@tools/coverage $(BUILD)/coverage config rollout
+
+# Counters are in files that are mapped and shared (%c): what a child, another user or somebody killed did counts too.
+# Others than root could not make the files, so they are there before.
+COUNTERS := /tmp/twinit-counters-$(CHECKOUT)
+COUNTED  := CC=clang BUILD=$(BUILD)/counted FORTIFY= LINK=-pie CFLAGS='-O0 -g -fcoverage-mapping \
+            -fprofile-instr-generate=$(COUNTERS)/%m%c.profraw -mllvm -runtime-counter-relocation=true'
+coverage-all: ## lines that the tiers unit, system and integration run (root, half an hour; TIERS="system/test_boot.py")
+	@tools/deps --checks
+	rm -rf $(COUNTERS)
+	mkdir -m 0777 $(COUNTERS)
+	$(MAKE) check build $(COUNTED)
+	$(BUILD)/counted/twinit version
+	chmod 0666 $(COUNTERS)/*
+	cd tests && for tier in $(or $(TIERS),system integration); do \
+		TWINIT=$(CURDIR)/$(BUILD)/counted/twinit $(PYTHON) -m pytest -q $$tier || exit 1; \
+	done
+	@tools/coverage-all $(BUILD)/counted $(COUNTERS)
 
 fuzz: ## one fuzz target for S seconds (clang): make fuzz T=status S=60
 	@tools/fuzz run $(T) $(or $(S),60)
@@ -212,7 +231,7 @@ $(BUILD)/%.o: %.c VERSION
 
 .PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture \
         check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
-        analyze check-hardening shape coverage bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+        analyze check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
         soak objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
