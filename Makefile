@@ -55,9 +55,13 @@ test-docker: deps ## install what is missing, then the docker tier: images, comp
 	@tools/deps --docker
 	@tools/test docker
 
-test-all: deps ## all five tiers
+test-all: deps ## all tiers
 	@tools/deps --docker
-	@tools/test unit system integration torture docker
+	@tools/test unit system integration torture soak docker
+
+test-ci: deps build-asan ## all tiers, integration with the sanitized binary, system with both
+	@tools/deps --docker
+	@$(WITH_ASAN) tools/test unit system system-asan integration-asan torture soak docker
 
 check-programs: $(TESTS)
 
@@ -79,6 +83,7 @@ soak: build ## chaos for a while: make soak MINUTES=60 SEED=1 (root; 2 minutes a
 # The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
 REPORTS   := /tmp/twinit-reports-$(CHECKOUT)
 SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS)'
+WITH_ASAN := rm -rf $(REPORTS); REPORTS=$(REPORTS) SANITIZED_TWINIT=$(CURDIR)/$(BUILD)/asan/twinit
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check $(SANITIZED)
 
@@ -86,10 +91,10 @@ build-asan:
 	$(MAKE) build $(SANITIZED) LINK='-pie -static-libasan -static-libubsan' EXTRA=$(BUILD)/asan/tests/support/sanitized.o
 
 check-system-asan: build-asan ## the system tier with the sanitized binary as PID 1
-	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/system
+	@$(WITH_ASAN) tools/test system-asan
 
 check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
-	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/integration
+	@$(WITH_ASAN) tools/test integration-asan
 
 # Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
@@ -229,7 +234,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture \
+.PHONY: build up deps install test test-docker test-all test-ci check check-programs check-system check-integration torture \
         check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
         analyze check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
         soak objects format format-check layers clean help

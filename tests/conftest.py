@@ -1,7 +1,6 @@
 """What all tiers that are written in Python have in common."""
 
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -26,8 +25,7 @@ def pytest_configure():
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, ignore)
     if REPORTS:
-        shutil.rmtree(REPORTS, ignore_errors=True)
-        REPORTS.mkdir()
+        REPORTS.mkdir(exist_ok=True)
         REPORTS.chmod(0o1777)
 
 
@@ -38,5 +36,5 @@ def pytest_runtest_teardown():
     found = sorted(REPORTS.iterdir()) if REPORTS else []
     texts = [path.read_text(errors="replace") for path in found]
     for path in found:
-        path.unlink()
+        path.unlink(missing_ok=True)  # of several at once, another may have been faster
     assert not texts, "a sanitizer reported:\n%s" % "\n".join(texts)
