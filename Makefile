@@ -57,11 +57,11 @@ test-docker: deps ## install what is missing, then the docker tier: images, comp
 
 test-all: deps ## all tiers
 	@tools/deps --docker
-	@tools/test unit system integration torture soak docker
+	@tools/test unit arm64 system integration torture soak docker
 
 test-ci: deps build-asan ## all tiers, integration with the sanitized binary, system with both
 	@tools/deps --docker
-	@$(WITH_ASAN) tools/test unit system system-asan integration-asan torture soak docker
+	@$(WITH_ASAN) tools/test unit arm64 system system-asan integration-asan torture soak docker
 
 check-programs: $(TESTS)
 
@@ -184,9 +184,21 @@ ANALYZE  := -fanalyzer -Wno-analyzer-malloc-leak -Wconversion -Wlogical-op -Wdup
 analyze: ## static analysis: gcc -fanalyzer, clang-tidy, cppcheck, shellcheck (a minute)
 	@tools/deps --checks
 	$(MAKE) objects CC=gcc BUILD=$(BUILD)/analyze CFLAGS='-O2 $(ANALYZE)'
-	tools/analyze cppcheck
+	BUILD=$(BUILD)/analyze tools/analyze cppcheck
 	tools/analyze shellcheck
-	tools/analyze clang-tidy
+	BUILD=$(BUILD)/analyze tools/analyze clang-tidy
+
+ARM64_LIBS := $(BUILD)/arm64/libraries
+arm64: ## cross-build the program for arm64: build/arm64/twinit
+	@tools/deps --arm64
+	@tools/libraries arm64 $(ARM64_LIBS)
+	$(MAKE) build emulated BUILD=$(BUILD)/arm64 CC=aarch64-linux-gnu-gcc CFLAGS='-O2 -g -isystem $(ARM64_LIBS)/usr/include' \
+	        LDFLAGS=-L$(ARM64_LIBS)/usr/lib/aarch64-linux-gnu
+	@READELF=aarch64-linux-gnu-readelf NM=aarch64-linux-gnu-nm tools/hardening $(BUILD)/arm64/twinit \
+	        $(CORE_SRC:%.c=$(BUILD)/arm64/%.o) $(BUILD)/arm64/src/main.o
+
+check-arm64: ## build for arm64, then a smoke test under qemu (root)
+	@tools/test arm64
 
 check-hardening: build ## how build/twinit is protected: PIE, RELRO, stack, no writable code
 	@tools/hardening --self-test
@@ -208,6 +220,13 @@ help: ## show this list
 $(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) $(EXTRA) src/discard.ld
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $(filter %.o,$^) $(LIBS)
+
+# For qemu, which has no syscall filters.
+emulated: $(BUILD)/emulated/twinit
+$(BUILD)/emulated/twinit: $(BUILD)/tests/support/unfiltered.o $(BUILD)/src/main.o $(CORE) src/discard.ld
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=prctl -o $@ $(filter %.o,$^) $(LIBS)
 
 # The same objects, with wrappers around the functions of calls.def.
 WRAPPED := $(shell awk -F '[\x28,]' '/^CALL/ { print $$2 }' tests/torture/calls.def) helper_start spawn_start program_run
@@ -236,7 +255,7 @@ $(BUILD)/%.o: %.c VERSION
 
 .PHONY: build up deps install test test-docker test-all test-ci check check-programs check-system check-integration torture \
         check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
-        analyze check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+        analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
         soak objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -244,7 +244,7 @@ static int prepare(struct plain *p)
 	p->started_ms = clock_ms();
 	if (p->signals.fd < 0)
 		return p->signals.fd;
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
 	return loop_watch(&p->loop, &p->signals);
 }

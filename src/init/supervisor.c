@@ -343,7 +343,7 @@ static int prepare(struct supervisor *s)
 	if (r >= 0)
 		r = open_signals(s);
 	/* Where we are not PID 1 orphans must still come to us. */
-	if (r >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+	if (r >= 0 && getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		r = -errno;
 	if (r >= 0)
 		r = make_environment(s);

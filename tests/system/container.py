@@ -355,9 +355,13 @@ class Container:
 
     # --- life
 
+    def command(self):
+        """What is PID 1."""
+        return [str(binary())]
+
     def start(self, *arguments):
         """Starts twinit; returns when it runs."""
-        command = [str(binary()), *arguments]
+        command = [*self.command(), *arguments]
         if self.shell:
             command = ["sh", "-c", self.shell, "sh", *command]
         if self.pid1:
