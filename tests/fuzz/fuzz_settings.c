@@ -25,6 +25,8 @@
 #include "question/limits.h"
 #include "question/program.h"
 #include "question/settings.h"
+#include "session/doubts.h"
+#include "session/plan.h"
 #include "session/store.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -272,6 +274,24 @@ static void check_prepend(int fd)
 	free(plain);
 }
 
+/* What the helper that asks the stores is given: whatever it says, there is something to say. */
+static void check_sources(int fd)
+{
+	static struct session_source source;
+	static struct findings findings;
+	_cleanup_free_ struct plan *plan = calloc(1, sizeof(*plan));
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	assert(plan && size % (off_t)sizeof(source) == 0);
+	memset(&findings, 0, sizeof(findings));
+	for (off_t at = 0; at < size; at += (off_t)sizeof(source)) {
+		assert(pread(fd, &source, sizeof(source), at) == sizeof(source));
+		plan_add(plan, &source, &findings);
+		doubts_note(&source, &findings);
+	}
+	assert(findings.count > 0 || plan->count + plan->cluster_count > 0 || size == 0);
+}
+
 static void check_text(const char *text, size_t size)
 {
 	assert(strnlen(text, size) < size);
@@ -381,7 +401,7 @@ static void run(struct input *input)
 		check_prepend(prepends[i]);
 		(void)close(prepends[i]);
 	}
-	assert(lseek(query.sources, 0, SEEK_END) % (off_t)sizeof(struct session_source) == 0);
+	check_sources(query.sources);
 	(void)close(query.sources);
 }
 
