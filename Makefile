@@ -4,8 +4,10 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 PYTHON   ?= /usr/bin/python3
 VERSION  := $(shell cat VERSION)
+# Names what is in /tmp: two checkouts may test at the same time.
+CHECKOUT := $(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Isrc -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
+CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 HARDEN   := -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections
 # Not with sanitizers or at -O0, where the library's checks do nothing but warn.
@@ -16,7 +18,7 @@ RELR     := $(shell echo '__GLIBC__ __GLIBC_MINOR__' | $(CC) -include features.h
               awk '$$1 == 2 && $$2 >= 36 { print "-Wl,-z,pack-relative-relocs" }')
 # `make V=1` shows the whole commands.
 Q        := $(if $(V),,@)
-LIBS     := -linih -lhiredis -ljansson -lseccomp -lcap
+LIBS     := -linih -lhiredis -ljansson -lcap
 # TLS=1: session stores behind TLS are asked too (libssl-dev); linked with the system's libraries.
 ifdef TLS
 CPPFLAGS += -DTWINIT_TLS
@@ -24,8 +26,12 @@ LIBS     += -lssl -lcrypto
 LINK     := -pie
 endif
 
-# Every source file except main.c: the program and all tests link this.
-CORE_SRC := $(sort $(wildcard src/*/*.c))
+# Every source file except main.c: the program and all tests link this.  src/policy is run, not linked.
+CORE_SRC := $(sort $(filter-out src/policy/%,$(wildcard src/*/*.c)))
+POLICY   := $(wildcard src/policy/*.[ch])
+# For which architecture, and by whom: make CC=aarch64-linux-gnu-gcc
+HOSTCC   ?= cc
+ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 CORE     := $(patsubst %.c,$(BUILD)/%.o,$(CORE_SRC))
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 
@@ -49,9 +55,9 @@ test-docker: deps ## install what is missing, then the docker tier: images, comp
 	@tools/deps --docker
 	@tools/test docker
 
-test-all: deps ## all four tiers
+test-all: deps ## all five tiers
 	@tools/deps --docker
-	@tools/test unit system integration docker
+	@tools/test unit system integration torture docker
 
 check-programs: $(TESTS)
 
@@ -64,8 +70,26 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
 
+torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
+	@tools/test torture
+
+soak: build ## chaos for a while: make soak MINUTES=60 SEED=1 (root; 2 minutes and a new seed unless told)
+	@$(PYTHON) -B tests/soak/soak.py $(or $(MINUTES),2) $(SEED)
+
+# The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
+REPORTS   := /tmp/twinit-reports-$(CHECKOUT)
+SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS)'
 check-asan: ## unit tests with AddressSanitizer and UBSan
-	$(MAKE) check BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all'
+	$(MAKE) check $(SANITIZED)
+
+build-asan:
+	$(MAKE) build $(SANITIZED) LINK='-pie -static-libasan -static-libubsan' EXTRA=$(BUILD)/asan/tests/support/sanitized.o
+
+check-system-asan: build-asan ## the system tier with the sanitized binary as PID 1
+	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/system
+
+check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
+	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/integration
 
 # Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
@@ -84,6 +108,23 @@ coverage: ## lines that the unit tests run, by folder; fails unless it is all of
 	rm -rf $(BUILD)/coverage
 	$(MAKE) check CC=gcc BUILD=$(BUILD)/coverage FORTIFY= CFLAGS='-O0 -g --coverage -fno-builtin-execve'
 	@tools/coverage $(BUILD)/coverage config rollout
+
+# Counters are in files that are mapped and shared (%c): what a child, another user or somebody killed did counts too.
+# Others than root could not make the files, so they are there before.
+COUNTERS := /tmp/twinit-counters-$(CHECKOUT)
+COUNTED  := CC=clang BUILD=$(BUILD)/counted FORTIFY= LINK=-pie CFLAGS='-O0 -g -fcoverage-mapping \
+            -fprofile-instr-generate=$(COUNTERS)/%m%c.profraw -mllvm -runtime-counter-relocation=true'
+coverage-all: ## lines that the tiers unit, system and integration run (root, half an hour; TIERS="system/test_boot.py")
+	@tools/deps --checks
+	rm -rf $(COUNTERS)
+	mkdir -m 0777 $(COUNTERS)
+	$(MAKE) check build $(COUNTED)
+	$(BUILD)/counted/twinit version
+	chmod 0666 $(COUNTERS)/*
+	cd tests && for tier in $(or $(TIERS),system integration); do \
+		TWINIT=$(CURDIR)/$(BUILD)/counted/twinit $(PYTHON) -m pytest -q $$tier || exit 1; \
+	done
+	@tools/coverage-all $(BUILD)/counted $(COUNTERS)
 
 fuzz: ## one fuzz target for S seconds (clang): make fuzz T=status S=60
 	@tools/fuzz run $(T) $(or $(S),60)
@@ -130,6 +171,26 @@ format-check: ## fail if `make format` would change something
 layers: ## show which folder includes which, and what points upward
 	@tools/layers
 
+# What gcc can say beyond WARNINGS.  Its analyzer takes memory for lost that a struct of the caller holds
+# (gcc 12): sanitizers and valgrind look for leaks.
+ANALYZE  := -fanalyzer -Wno-analyzer-malloc-leak -Wconversion -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
+            -Wnull-dereference -Wformat-overflow=2 -Wundef -Wredundant-decls -Wpointer-arith -Wold-style-definition \
+            -Walloca -Wstack-usage=65536
+analyze: ## static analysis: gcc -fanalyzer, clang-tidy, cppcheck, shellcheck (a minute)
+	@tools/deps --checks
+	$(MAKE) objects CC=gcc BUILD=$(BUILD)/analyze CFLAGS='-O2 $(ANALYZE)'
+	tools/analyze cppcheck
+	tools/analyze shellcheck
+	tools/analyze clang-tidy
+
+check-hardening: build ## how build/twinit is protected: PIE, RELRO, stack, no writable code
+	@tools/hardening --self-test
+	@tools/hardening $(BUILD)/twinit $(CORE) $(BUILD)/src/main.o
+	@echo 'static PIE, RELRO, BIND_NOW, no memory that is writable and executable, stack and sizes checked'
+
+shape: ## show the longest files, functions and lines, and fail on what is too long
+	@tools/shape
+
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
@@ -138,20 +199,39 @@ help: ## show this list
 	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	      /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) src/discard.ld
+# EXTRA: objects for builds that are to be looked into.
+$(BUILD)/twinit: $(BUILD)/src/main.o $(CORE) $(EXTRA) src/discard.ld
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections,-z,relro,-z,now -o $@ $(filter %.o,$^) $(LIBS)
 
+# The same objects, with wrappers around the functions of calls.def.
+WRAPPED := $(shell awk -F '[\x28,]' '/^CALL/ { print $$2 }' tests/torture/calls.def) helper_start spawn_start program_run
+$(BUILD)/torture/twinit: $(BUILD)/tests/torture/wrap.o $(BUILD)/src/main.o $(CORE) src/discard.ld
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) $(LIBS)
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CORE)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lseccomp $(LIBS)
+
+# The syscall filters: src/policy prints them as C.
+$(BUILD)/gen/compile: $(POLICY)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu17 -Isrc -D_GNU_SOURCE -O1 $(WARNINGS) -o $@ $(filter %.c,$^) -lseccomp
+
+$(BUILD)/gen/policies.h: $(BUILD)/gen/compile
+	$(Q)$< $(ARCH) $(POLICY_EXTRA) >$@.new && mv $@.new $@
+
+$(BUILD)/src/confine/filter.o: $(BUILD)/gen/policies.h
 
 $(BUILD)/%.o: %.c VERSION
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration check-asan check-valgrind \
-        check-memory check-clang coverage bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
-        objects format format-check layers clean help
+.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture \
+        check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
+        analyze check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+        soak objects format format-check layers clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,11 +1,19 @@
 """What all tiers that are written in Python have in common."""
 
+import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 # For all tiers: clients that count, and waiting.
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+
+
+# Where a sanitized twinit writes what was found (`make check-system-asan`).
+REPORTS = os.environ.get("REPORTS") and Path(os.environ["REPORTS"])
 
 
 def ignore(*_):
@@ -17,3 +25,18 @@ def pytest_configure():
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, ignore)
+    if REPORTS:
+        shutil.rmtree(REPORTS, ignore_errors=True)
+        REPORTS.mkdir()
+        REPORTS.chmod(0o1777)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    """A test whose twinit, or a child or client of it, made a sanitizer report something has failed."""
+    yield
+    found = sorted(REPORTS.iterdir()) if REPORTS else []
+    texts = [path.read_text(errors="replace") for path in found]
+    for path in found:
+        path.unlink()
+    assert not texts, "a sanitizer reported:\n%s" % "\n".join(texts)

@@ -71,7 +71,7 @@ static void on_news(const struct wire_reply *reply, void *context)
 	news_text(&reply->news, &line);
 	printf("%s%s%s", *terminal ? "\r\033[K" : "", buffer,
 	       goes_on(reply->news.kind) ? "" : "\n");
-	fflush(stdout);
+	(void)fflush(stdout);
 }
 
 int order_follow(const struct wire_request *request)

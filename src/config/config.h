@@ -43,6 +43,14 @@ enum fail_health {
 	FAIL_HEALTH_NEVER,
 };
 
+enum confine {
+	CONFINE_STANDARD, /* a list of what is denied; one of what is allowed if the container has
+	                   * none
+	                   */
+	CONFINE_STRICT,   /* both, and the second one is shorter */
+	CONFINE_OFF,      /* no syscall filter */
+};
+
 enum workers {
 	WORKERS_SPLIT, /* the pool's workers are divided over the replicas */
 	WORKERS_FULL,  /* each replica gets the whole pool */
@@ -63,6 +71,7 @@ struct app_config {
 	unsigned replicas;                 /* 1 to REPLICAS_MAX */
 	unsigned surge;                    /* 0 to replicas; SURGE_DEFAULT: replicas */
 	enum workers workers;
+	enum confine confine;
 	char release[CONFIG_PATH_SIZE]; /* the symlink a deployer moves; empty: code in the image */
 	char docroot[CONFIG_PATH_SIZE]; /* below the release; absolute without one */
 	bool docroot_set;               /* said by the operator, which isolation = path asks for */

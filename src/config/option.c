@@ -209,6 +209,7 @@ static int host_name(const struct option *option, const char *value, void *field
 static const char *const log_format_words[] = { "text", "json", NULL };
 static const char *const fail_health_words[] = { "boot", "always", "never", NULL };
 static const char *const workers_words[] = { "split", "full", NULL };
+static const char *const confine_words[] = { "standard", "strict", "off", NULL };
 
 _Static_assert(sizeof(enum isolation) == sizeof(unsigned), "word() writes an unsigned");
 
@@ -235,6 +236,7 @@ static const struct option options[] = {
 	{ OPTION_APP,      "replicas",      replicas,  APP(replicas) },
 	{ OPTION_APP,      "surge",         surge,     APP(surge) },
 	{ OPTION_APP,      "workers",       word,      APP(workers), .words = workers_words },
+	{ OPTION_APP,      "confine",       word,      APP(confine), .words = confine_words },
 	{ OPTION_APP,      "release",       absolute,  APP(release) },
 	{ OPTION_APP,      "docroot",       docroot,   APP(docroot), .said = offsetof(struct app_config, docroot_set) },
 	{ OPTION_APP,      "read_only",     yes_or_no, APP(read_only) },

@@ -28,6 +28,7 @@ static const struct app_config app_defaults = {
 	.replicas = 2,
 	.surge = SURGE_DEFAULT,
 	.workers = WORKERS_SPLIT,
+	.confine = CONFINE_STANDARD,
 	.docroot = "public",
 	.start_timeout_ms = 30 * 1000,
 	.drain_timeout_ms = 30 * 1000,
@@ -160,12 +161,12 @@ static bool lower(const char *name, char key[OPTION_KEY_SIZE])
 {
 	size_t i = 0;
 
-	for (; name[i] && i < OPTION_KEY_SIZE - 1; i++) {
+	for (; i < OPTION_KEY_SIZE - 1 && name[i]; i++) {
 		const char *letter = strchr(UPPER, name[i]);
 
 		if (strchr(LOWER, name[i]))
 			return false;
-		key[i] = letter ? LOWER[letter - UPPER] : name[i];
+		key[i] = (char)(letter ? LOWER[letter - UPPER] : name[i]);
 	}
 	key[i] = '\0';
 	return name[i] == '\0';
@@ -220,8 +221,11 @@ int config_set_from_env(struct config *config, const char *name, const char *val
 
 	void *base = base_of(config, option->kind);
 	if (!base) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an app is missing */
+		size_t count = config->app_count;
+
 		text_add(&sentence, "%s: there are %zu apps; set %s in the file, in [app NAME]",
-		         name, config->app_count, option->key);
+		         name, count, option->key);
 		return -EINVAL;
 	}
 	text_add(&sentence, "%s: ", name);

@@ -5,25 +5,37 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
-/* The highest number is the kernel's business, not that of our headers. */
+enum { CAPS_MAX = 64 }; /* places in a mask */
+
+/* The highest number is the kernel's business, not that of our headers.  One that we may not ask
+ * about is there. */
 static bool exists(int cap)
 {
-	return prctl(PR_CAPBSET_READ, cap) >= 0;
+	return cap < CAPS_MAX && (prctl(PR_CAPBSET_READ, cap) >= 0 || errno != EINVAL);
+}
+
+static int read_effective(uint64_t *set)
+{
+	cap_t caps = cap_get_proc();
+
+	if (!caps)
+		return -errno;
+	*set = 0;
+	for (int cap = 0; exists(cap); cap++) {
+		cap_flag_value_t value = CAP_CLEAR;
+
+		if (cap_get_flag(caps, cap, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET)
+			*set |= CAP_BIT(cap);
+	}
+	(void)cap_free(caps);
+	return 0;
 }
 
 uint64_t caps_effective(void)
 {
-	cap_t caps = cap_get_proc();
-	uint64_t set = 0;
+	uint64_t set;
 
-	for (int cap = 0; caps && exists(cap); cap++) {
-		cap_flag_value_t value = CAP_CLEAR;
-
-		if (cap_get_flag(caps, cap, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET)
-			set |= CAP_BIT(cap);
-	}
-	(void)cap_free(caps);
-	return set;
+	return read_effective(&set) < 0 ? 0 : set;
 }
 
 bool caps_have(int cap)
@@ -33,8 +45,11 @@ bool caps_have(int cap)
 
 int caps_bound(uint64_t keep)
 {
-	if (!caps_have(CAP_SETPCAP))
-		return 0;
+	uint64_t have;
+	int r = read_effective(&have);
+
+	if (r < 0 || !(have & CAP_BIT(CAP_SETPCAP)))
+		return r;
 	for (int cap = 0; exists(cap); cap++)
 		if (!(keep & CAP_BIT(cap)) && cap_drop_bound(cap) < 0)
 			return -errno;
@@ -86,9 +101,11 @@ int caps_lock(bool root_counts)
 {
 	unsigned long bits = SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED |
 	                     SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED;
+	uint64_t have;
+	int r = read_effective(&have);
 
-	if (!caps_have(CAP_SETPCAP))
-		return 0;
+	if (r < 0 || !(have & CAP_BIT(CAP_SETPCAP)))
+		return r;
 	/* Who keeps nothing needs none of it; a root master's workers would keep what it has. */
 	if (!root_counts)
 		bits |= SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | locked_already();

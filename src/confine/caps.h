@@ -14,7 +14,7 @@
 
 #define CAP_BIT(cap) (UINT64_C(1) << (cap))
 
-/* What this process may use now. */
+/* What this process may use now; nothing when it cannot be found out. */
 uint64_t caps_effective(void);
 
 /* Is @cap, one CAP_ number, among them? */

@@ -58,6 +58,7 @@ struct news {
 /* Stable name for machines: "roll-started".  Never NULL. */
 const char *news_name(enum news_kind kind);
 
+/* How it is logged. */
 enum log_level news_level(enum news_kind kind);
 
 /* One line for people, without newline. */

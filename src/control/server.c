@@ -15,7 +15,7 @@
 #include "util/log.h"
 #include "util/passing.h"
 
-enum { BACKLOG = 64, ACCEPTS_A_TURN = 16 };
+enum { BACKLOG = 64, ACCEPTS_A_TURN = 16, REST_MS = 200 };
 
 static void drop(struct client *client)
 {
@@ -147,13 +147,42 @@ static void admit(struct server *server, int fd)
 	(void)TAKE_FD(client_fd);
 }
 
-/* The table of descriptors is full, and a client that nobody takes would wake us for ever. */
-static void turn_away(struct server *server)
+static void open_spare(struct server *server)
+{
+	if (server->spare_fd < 0)
+		server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Whom we cannot take would wake us again at once, for ever. */
+static void rest(struct server *server)
+{
+	loop_forget(server->loop, &server->source);
+	deadline_arm(server->loop, &server->rested, REST_MS);
+}
+
+static void on_rested(struct deadline *deadline)
+{
+	struct server *server = container_of(deadline, struct server, rested);
+
+	open_spare(server);
+	if (loop_watch(server->loop, &server->source) < 0)
+		rest(server);
+}
+
+/* The table of descriptors is full.  False when not even this could be done. */
+static bool turn_away(struct server *server)
 {
 	fd_close(&server->spare_fd);
 	int fd = accept4(server->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	bool done = fd >= 0;
 	fd_close(&fd);
-	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	open_spare(server);
+	return done;
+}
+
+static bool is_passing(int error)
+{
+	return error == EAGAIN || error == EINTR || error == ECONNABORTED;
 }
 
 static void on_ready(struct event_source *source)
@@ -163,8 +192,8 @@ static void on_ready(struct event_source *source)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-			turn_away(server);
+		if (fd < 0 && !is_passing(errno) && !turn_away(server))
+			rest(server);
 		if (fd < 0)
 			return;
 		admit(server, fd);
@@ -178,7 +207,9 @@ int server_open(struct server *server, struct loop *loop, int dir_fd)
 
 	server->loop = loop;
 	server->source = (struct event_source){ .fd = FD_NONE, .on_ready = on_ready };
-	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	server->rested = (struct deadline){ .on_due = on_rested };
+	server->spare_fd = FD_NONE;
+	open_spare(server);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		server->clients[i].source.fd = FD_NONE;
 	path_in_fd(dir_fd, WIRE_SOCKET, path);
@@ -205,6 +236,7 @@ void server_close(struct server *server)
 		if (server->clients[i].source.fd >= 0)
 			drop(&server->clients[i]);
 	loop_forget(server->loop, &server->source);
+	deadline_disarm(server->loop, &server->rested);
 	fd_close(&server->source.fd);
 	fd_close(&server->spare_fd);
 }

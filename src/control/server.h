@@ -32,7 +32,8 @@ struct client {
 
 struct server {
 	struct event_source source;
-	int spare_fd; /* given up to take a client leave who finds no descriptor */
+	int spare_fd;           /* given up to take a client leave who finds no descriptor */
+	struct deadline rested; /* while nobody can be taken at all */
 	struct loop *loop;
 	struct client clients[CLIENTS_MAX];
 	/* Is @pid below an FPM master? */

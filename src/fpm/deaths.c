@@ -41,7 +41,7 @@ unsigned deaths_feed(struct deaths *deaths, const char *data, size_t size)
 			deaths->length = 0;
 		} else if (deaths->length + 1 < sizeof(deaths->line)) {
 			/* a zero would hide the rest of its line */
-			deaths->line[deaths->length++] = data[i] ? data[i] : ' ';
+			deaths->line[deaths->length++] = (char)(data[i] ? data[i] : ' ');
 		}
 	}
 	return count;

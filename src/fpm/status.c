@@ -40,7 +40,7 @@ static void skip_blanks(struct scanner *scanner)
 static char peek(struct scanner *scanner)
 {
 	skip_blanks(scanner);
-	return scanner->at < scanner->end ? *scanner->at : '\0';
+	return (char)(scanner->at < scanner->end ? *scanner->at : '\0');
 }
 
 static bool take(struct scanner *scanner, char wanted)

@@ -56,12 +56,13 @@ static int ask_isolation(struct app *app)
 	struct supervisor *s = app->supervisor;
 	struct isolation_query query = {
 		.wanted = s->config->isolation,
+		.cover = run_dir_cover(&s->run),
 		.path_possible = app->config.release[0] != '\0' && app->config.docroot_set,
 	};
 	struct question question = {
 		.run = isolation_run,
 		.query = &query,
-		.power = POWER_FULL,
+		.power = POWER_TRIAL,
 		.timeout_ms = ISOLATION_TIMEOUT_MS,
 	};
 

@@ -162,7 +162,7 @@ static int start(struct app *app, const struct chain_query *query, struct helper
 	struct question question = {
 		.run = chain_run,
 		.query = query,
-		.power = POWER_PRIVATE,
+		.power = POWER_CHAIN,
 		.keep = { query->private_fd, query->sources_fd },
 		.keep_count = 2,
 		.timeout_ms = CHAIN_MS + HELPER_SLACK_MS,

@@ -214,7 +214,7 @@ static int start(struct app *app, const struct point_query *query)
 	struct question question = {
 		.run = point_run,
 		.query = query,
-		.power = POWER_FULL,
+		.power = POWER_LINKS,
 		.timeout_ms = POINT_MS,
 	};
 

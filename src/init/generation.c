@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "init/power.h"
 #include "init/report.h"
 #include "init/sessions.h"
 #include "util/cleanup.h"
@@ -44,9 +45,6 @@ static int make_memfds(struct generation *generation)
 {
 	generation->sources = memfd_create("twinit-sessions", MFD_CLOEXEC);
 	if (generation->sources < 0)
-		return -errno;
-	generation->filter = memfd_create("twinit-filter", MFD_CLOEXEC);
-	if (generation->filter < 0)
 		return -errno;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
 		generation->overlays[i] =
@@ -240,29 +238,6 @@ static bool fits(struct app *app)
 	return false;
 }
 
-/* What PHP is given beyond what twinit gives by itself, said when it begins. */
-static void say_privileges(const struct app *app)
-{
-	const struct settings_answer *now = &app->candidate->fpm;
-	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
-
-	if (now->identity.uid == 0 && geteuid() == 0 && !(before && before->caps == now->caps))
-		log_write(LOG_INFO,
-		          "%s: pools have several users or chroot, so masters stay root, with "
-		          "SETUID, SETGID, KILL%s%s%s only",
-		          app->config.name,
-		          now->caps & CAP_BIT(CAP_SYS_CHROOT) ? ", SYS_CHROOT" : "",
-		          now->caps & CAP_BIT(CAP_SYS_PTRACE) ? ", SYS_PTRACE" : "",
-		          now->caps & CAP_BIT(CAP_SYS_NICE) ? ", SYS_NICE" : "");
-	if (now->needs.ptrace && !(before && before->needs.ptrace))
-		log_write(LOG_INFO,
-		          "%s: request_slowlog_timeout is set, so the syscall filter allows ptrace",
-		          app->config.name);
-	if (now->needs.chroot && !(before && before->needs.chroot))
-		log_write(LOG_INFO, "%s: a pool has chroot, so the syscall filter allows it",
-		          app->config.name);
-}
-
 static void accept_settings(struct app *app)
 {
 	struct generation *generation = app->candidate;
@@ -270,7 +245,7 @@ static void accept_settings(struct app *app)
 	if (!may_run_masters(app, &generation->fpm) || !read_only_possible(app) ||
 	    !match_pools(app, generation) || (app->active && !fits(app)))
 		return;
-	say_privileges(app);
+	power_say(app);
 	seal(generation);
 	ask_store(app);
 }
@@ -303,8 +278,10 @@ static void on_end(struct helper *helper)
 	struct app *app = container_of(helper, struct app, preflight);
 
 	if (app->preflight_answer == ANSWER_PENDING)
-		refuse(app, helper->late ? "php-fpm -tt took longer than 30 s"
-		                         : "the helper that reads the FPM configuration died");
+		refuse(app,
+		       helper->late
+		               ? "reading the FPM configuration (php-fpm -tt) took longer than 30 s"
+		               : "the helper that reads the FPM configuration died");
 }
 
 static int ask(struct app *app, struct generation *generation)
@@ -318,7 +295,6 @@ static int ask(struct app *app, struct generation *generation)
 		.pin = app->pin,
 		.run_dir = s->run.path,
 		.generation = generation->number,
-		.filter = generation->filter,
 		.sources = generation->sources,
 		.pin_fd = s->run.pin_fd,
 	};
@@ -327,8 +303,8 @@ static int ask(struct app *app, struct generation *generation)
 		.query = &query,
 		.power = POWER_CONFIG,
 		.timeout_ms = SETTINGS_TIMEOUT_MS,
-		.keep = { generation->sources, generation->filter, s->run.pin_fd },
-		.keep_count = 3,
+		.keep = { generation->sources, s->run.pin_fd },
+		.keep_count = 2,
 	};
 
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
@@ -355,7 +331,6 @@ void generation_begin(struct app *app)
 	}
 	generation->number = ++app->generation_count;
 	generation->sources = FD_NONE;
-	generation->filter = FD_NONE;
 	generation->uses_redis = false;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		generation->overlays[i] = FD_NONE;
@@ -386,7 +361,6 @@ static void free_generation(struct app *app, struct generation *generation)
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		fd_close(&generation->overlays[i]);
 	fd_close(&generation->sources);
-	fd_close(&generation->filter);
 	release_done(&generation->release);
 	generation->fpm.settings.pool_count = 0;
 	generation->number = 0;

@@ -11,6 +11,8 @@
 
 #include "fpm/overlay.h"
 #include "init/output.h"
+#include "init/power.h"
+#include "init/run_dir.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -142,9 +144,12 @@ static int copy_config(int from, int *copy)
 
 	if (fd < 0 || fstat(from, &st) < 0)
 		return -errno;
-	while (at < st.st_size)
-		if (sendfile(fd, from, &at, (size_t)(st.st_size - at)) <= 0)
-			return -EIO;
+	while (at < st.st_size) {
+		ssize_t n = sendfile(fd, from, &at, (size_t)(st.st_size - at));
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
 	*copy = TAKE_FD(fd);
 	return 0;
 }
@@ -154,6 +159,22 @@ void launch_forget_config(struct master *master)
 	if (master->config_fd >= 0)
 		(void)!ftruncate(master->config_fd, 0);
 	fd_close(&master->config_fd);
+}
+
+/* Its environment is ours, with two variables that only this child gets. */
+static int start(struct master *master, const struct spawn *spawn, char *sockets)
+{
+	struct supervisor *s = master->app->supervisor;
+	char replica[NAME_SIZE + 48];
+	struct text text = TEXT(replica);
+
+	text_add(&text, "TWINIT_REPLICA=%s/%u%s", master->app->config.name, master->number,
+	         master->rescue ? "r" : "");
+	s->environment[s->environment_count] = sockets;
+	s->environment[s->environment_count + 1] = replica;
+	int r = spawn_start(spawn, &master->child);
+	s->environment[s->environment_count] = NULL;
+	return r;
 }
 
 int launch_master(struct master *master)
@@ -167,9 +188,7 @@ int launch_master(struct master *master)
 	const char *argv[] = {
 		generation->fpm.php_fpm, "-F", "-y", "/proc/self/fd/3", "-d", preload, NULL
 	};
-	char replica[NAME_SIZE + 48];
-	struct text sockets = TEXT(sockets_buffer), replica_text = TEXT(replica);
-	struct text preload_text = TEXT(preload);
+	struct text sockets = TEXT(sockets_buffer), preload_text = TEXT(preload);
 	struct spawn spawn = {
 		.inheritance = &s->inheritance,
 		.path = generation->fpm.php_fpm,
@@ -178,7 +197,7 @@ int launch_master(struct master *master)
 		.fd_count = 1,
 		.stderr_fd = output_of(s, generation),
 		.secrets = s->config->secrets,
-		.filter_fd = generation->filter,
+		.filters = power_filters(generation),
 		.identity = generation->fpm.identity,
 		.caps = generation->fpm.caps,
 		.rlimits = generation->fpm.rlimits,
@@ -186,6 +205,7 @@ int launch_master(struct master *master)
 		.link = generation->fpm.app.release,
 		.release = generation->release.path,
 		.read_only = generation->fpm.app.read_only,
+		.cover = run_dir_cover(&s->run),
 	};
 	int r;
 
@@ -202,15 +222,12 @@ int launch_master(struct master *master)
 	spawn.fds[0] = master->config_fd;
 	if (r >= 0)
 		r = add_sockets(master, &spawn, &sockets);
-	text_add(&replica_text, "TWINIT_REPLICA=%s/%u%s", master->app->config.name, master->number,
-	         master->rescue ? "r" : "");
-	s->environment[s->environment_count] = sockets_buffer;
-	s->environment[s->environment_count + 1] = replica;
 	if (r >= 0)
-		r = spawn_start(&spawn, &master->child);
-	s->environment[s->environment_count] = NULL;
+		r = start(master, &spawn, sockets_buffer);
 	close_private(master, &spawn);
-	if (r < 0)
+	if (r < 0) {
 		launch_remove_private(master);
+		launch_forget_config(master);
+	}
 	return r;
 }

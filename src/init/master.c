@@ -26,6 +26,8 @@ enum {
 	TERM_RESERVE_MS = TERM_MS + KILL_RESERVE_MS,
 	QUIT_RESERVE_MS = TERM_MS + TERM_RESERVE_MS,
 	START_SLACK_MS = 1000, /* the trial says more than the deadline behind it */
+	AGAIN_MS = 200,
+	RETRIALS_MAX = 5,
 };
 
 /* --- time --- */
@@ -117,13 +119,30 @@ static void on_trial_answer(struct helper *helper, const void *data, size_t size
 	arm(master, answer->health != 0 ? 0 : START_SLACK_MS);
 }
 
-static void on_trial_end(struct helper *helper)
+/* Whether connections come to its lane, ready or not. */
+static bool has_visitors(const struct master *master)
 {
-	struct master *master = container_of(helper, struct master, trial);
+	return master->group != GROUP_CANDIDATE || !master->app->steered;
+}
+
+/*
+ * That it could not be asked is not its fault: where visitors are it serves meanwhile, until the
+ * start deadline.  Elsewhere somebody waits for the roll to tell why.
+ */
+static void try_again(struct master *master, const char *trouble)
+{
 	struct text why = TEXT(master->why);
 
-	text_add(&why, "could not be tried, the helper died");
-	arm(master, START_SLACK_MS);
+	text_add(&why, "could not be tried: %s", trouble);
+	if (!has_visitors(master) && ++master->retrials > RETRIALS_MAX)
+		arm(master, 0);
+	else
+		deadline_arm(&master->app->supervisor->loop, &master->trial_again, AGAIN_MS);
+}
+
+static void on_trial_end(struct helper *helper)
+{
+	try_again(container_of(helper, struct master, trial), "the helper died");
 }
 
 /*
@@ -169,6 +188,15 @@ static int start_trial(struct master *master)
 	return helper_start(&master->trial, &s->loop, &s->inheritance, &question);
 }
 
+static void on_trial_again(struct deadline *deadline)
+{
+	struct master *master = container_of(deadline, struct master, trial_again);
+	int r = start_trial(master);
+
+	if (r < 0)
+		try_again(master, child_trouble(r));
+}
+
 /* --- actions --- */
 
 static void signal_master(const struct master *master, int number)
@@ -202,6 +230,7 @@ static int spawn(struct master *master)
 	master->starts++;
 	master->why[0] = '\0';
 	master->trial_said[0] = '\0';
+	master->retrials = 0;
 	news.replica = master->number;
 	news.lane = master->lane;
 	if (!master->rescue)
@@ -209,8 +238,7 @@ static int spawn(struct master *master)
 	arm(master, master->generation->fpm.app.start_timeout_ms + START_SLACK_MS);
 	r = start_trial(master);
 	if (r < 0)
-		log_errno(r, "%s/%u: cannot put it on trial", master->app->config.name,
-		          master->number);
+		try_again(master, child_trouble(r));
 	return 0;
 }
 
@@ -256,9 +284,8 @@ static void say_late(struct master *master, enum master_event event)
 static void quit(struct master *master, enum master_state before, enum master_event event)
 {
 	/* Where masters share a lane a stop cannot wait for idleness, so FPM's own has to. */
-	bool has_visitors = master->group != GROUP_CANDIDATE || !master->app->steered;
 	uint64_t grace = event == EVENT_DEADLINE  ? LATE_QUIT_MS
-	                 : !has_visitors          ? UNSEEN_QUIT_MS
+	                 : !has_visitors(master)  ? UNSEEN_QUIT_MS
 	                 : before == MASTER_READY ? drain_ms(master)
 	                                          : QUIT_MS;
 
@@ -268,6 +295,19 @@ static void quit(struct master *master, enum master_state before, enum master_ev
 		say_late(master, event);
 	signal_master(master, SIGQUIT);
 	arm(master, limited(master, grace, TERM_RESERVE_MS));
+}
+
+/* FPM serves visitors before it has passed its trial, if it can serve at all. */
+static void end_start(struct master *master, enum master_state before)
+{
+	bool gently = before == MASTER_STARTING && has_visitors(master) &&
+	              master->app->supervisor->boot == BOOT_DONE;
+
+	if (gently)
+		signal_master(master, SIGQUIT);
+	else
+		master_kill(master);
+	arm(master, gently ? drain_ms(master) : TERM_MS);
 }
 
 /* What is still busy when a graceful stop was not enough does not get its answer. */
@@ -319,6 +359,9 @@ static bool perform(struct master *master, enum master_action action, enum maste
 		signal_master(master, SIGTERM);
 		arm(master, limited(master, TERM_MS, KILL_RESERVE_MS));
 		break;
+	case ACTION_ABORT:
+		end_start(master, before);
+		break;
 	case ACTION_KILL:
 		disarm(master);
 		master_kill(master);
@@ -333,6 +376,7 @@ static bool perform(struct master *master, enum master_action action, enum maste
 	return true;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): once, because what follows EXIT makes no process */
 void master_deliver(struct master *master, enum master_event event)
 {
 	enum master_state before = master->state;
@@ -340,8 +384,10 @@ void master_deliver(struct master *master, enum master_event event)
 
 	if (t.action == ACTION_NONE)
 		return;
-	if (t.next != MASTER_STARTING)
+	if (t.next != MASTER_STARTING) {
 		helper_stop(&master->trial);
+		deadline_disarm(&master->app->supervisor->loop, &master->trial_again);
+	}
 	if (before == MASTER_STARTING && t.next == MASTER_ABORTING && master->why[0] == '\0') {
 		struct text why = TEXT(master->why);
 
@@ -360,5 +406,6 @@ void master_prepare(struct master *master, struct app *app)
 		.config_fd = FD_NONE,
 		.trial.source.fd = FD_NONE,
 		.deadline.on_due = on_deadline,
+		.trial_again.on_due = on_trial_again,
 	};
 }

@@ -17,9 +17,9 @@ static bool may_write(const struct stat *st, const struct identity *identity)
 }
 
 /*
- * FPM does not open a terminal again (fpm_stdio.c), a socket cannot be opened, and a pipe or file
- * belongs to whoever started the container.  A pipe can only be reached by those who have it open
- * anyway, so anybody may be allowed to write to it; a file of somebody else is left as it is.
+ * A socket cannot be opened, and a terminal, pipe or file belongs to whoever started the container.
+ * A pipe can only be reached by those who have it open anyway, so anybody may be allowed to write
+ * to it; what else is somebody else's is left as it is.
  */
 static bool stderr_can_be_opened(const struct identity *identity)
 {
@@ -27,8 +27,6 @@ static bool stderr_can_be_opened(const struct identity *identity)
 
 	if (fstat(STDERR_FILENO, &st) < 0 || S_ISSOCK(st.st_mode))
 		return false;
-	if (S_ISCHR(st.st_mode))
-		return isatty(STDERR_FILENO) || may_write(&st, identity);
 	if (may_write(&st, identity))
 		return true;
 	return S_ISFIFO(st.st_mode) && fchmod(STDERR_FILENO, RELAY_PIPE_MODE) == 0;

@@ -78,7 +78,7 @@ static void publish(struct app *app, const struct generation *generation)
 	const struct question question = {
 		.run = publish_run,
 		.query = &query,
-		.power = POWER_FULL,
+		.power = POWER_LINKS,
 		.timeout_ms = PUBLISH_TIMEOUT_MS,
 	};
 

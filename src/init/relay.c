@@ -87,7 +87,7 @@ static int start(struct relay *relay)
 	struct question question = {
 		.run = copy_to_stderr,
 		.query = &relay->from,
-		.power = POWER_NETWORK,
+		.power = POWER_COPY,
 		.keep = { relay->from },
 		.keep_count = 1,
 	};

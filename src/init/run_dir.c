@@ -12,6 +12,9 @@
 #include "util/fs.h"
 #include "util/log.h"
 
+#define PIN "pin"
+#define PID "pid"
+
 static int make_private(int run_fd)
 {
 	/* Helpers enter by our group, and where we are not root they are what we are. */
@@ -30,10 +33,10 @@ static int open_at(struct run_dir *run, const char *path)
 	_cleanup_close_ int private_fd = make_private(run_fd);
 	if (private_fd < 0)
 		return private_fd;
-	_cleanup_close_ int pin_fd = make_dir_at(run_fd, "pin", 0755);
+	_cleanup_close_ int pin_fd = make_dir_at(run_fd, PIN, 0755);
 	if (pin_fd < 0)
 		return pin_fd;
-	_cleanup_close_ int pid_fd = make_dir_at(run_fd, "pid", 01733);
+	_cleanup_close_ int pid_fd = make_dir_at(run_fd, PID, 01733);
 	if (pid_fd < 0)
 		return pid_fd;
 	int r = path_of_fd(run_fd, run->path, sizeof(run->path));
@@ -61,6 +64,11 @@ int run_dir_open(const struct config *config, struct run_dir *run)
 		if (open_at(run, run_dirs[i]) >= 0)
 			return 0;
 	return r;
+}
+
+struct pin_cover run_dir_cover(const struct run_dir *run)
+{
+	return (struct pin_cover){ .path = run->path, .read_only = PIN, .writable = PID };
 }
 
 void run_dir_say(const struct config *config, const struct run_dir *run)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "release/pin.h"
 #include "util/macros.h"
 
 /*
@@ -25,6 +26,9 @@ struct run_dir {
  * Returns 0 and fills *@run; -EWOULDBLOCK when another twinit runs there; or -errno.
  */
 MUST_CHECK int run_dir_open(const struct config *config, struct run_dir *run);
+
+/* What of it masters see where they have a mount namespace.  Borrows @run. */
+struct pin_cover run_dir_cover(const struct run_dir *run);
 
 /* Log that @run is a fall-back, if it is one. */
 void run_dir_say(const struct config *config, const struct run_dir *run);

@@ -52,7 +52,6 @@ struct generation {
 	struct release release;
 	struct settings_answer fpm;
 	int overlays[OVERLAYS_MAX]; /* memfds with the configuration of each replica */
-	int filter;                 /* memfd with the syscall filter */
 	int sources;                /* memfd with struct session_source; never read here */
 	struct relay relay;         /* its own, where a way back is kept: it counts dead workers */
 	bool uses_redis;            /* so the preflight of a roll said */
@@ -72,6 +71,8 @@ struct master {
 	int config_fd;            /* its copy of the configuration, until it has read it */
 	struct deadline deadline; /* the one that its state arms */
 	struct helper trial;
+	struct deadline trial_again; /* starts another helper */
+	unsigned retrials;
 	unsigned serial; /* of its private sockets */
 	unsigned starts;
 	unsigned crashes;  /* in a row */

@@ -114,6 +114,15 @@ static bool is_roll_signal(int number)
 	return number == SIGHUP || number == SIGUSR1 || number == SIGUSR2;
 }
 
+/*
+ * Of these alone the kernel vouches for the sender.  With sigqueue(3) he writes what he likes into
+ * the other fields, and with fcntl(2)'s F_SETSIG the kernel signals for him and names nobody.
+ */
+static bool has_sender(const struct signalfd_siginfo *info)
+{
+	return info->ssi_code == SI_USER || info->ssi_code == SI_TKILL;
+}
+
 /* A worker may be able to signal us, where it runs as our user; it has nothing to say. */
 static bool from_below(struct supervisor *s, const struct signalfd_siginfo *info)
 {
@@ -122,8 +131,7 @@ static bool from_below(struct supervisor *s, const struct signalfd_siginfo *info
 	bool if_gone = info->ssi_uid == geteuid() && info->ssi_uid != 0 &&
 	               !is_roll_signal((int)info->ssi_signo);
 
-	if (info->ssi_code > 0 || info->ssi_pid == 0 ||
-	    !is_below_master(s, (pid_t)info->ssi_pid, if_gone))
+	if (info->ssi_pid == 0 || !is_below_master(s, (pid_t)info->ssi_pid, if_gone))
 		return false;
 	log_write(LOG_WARNING,
 	          "ignoring '%s' from process %u, which is PHP's, or is gone already and may have "
@@ -132,13 +140,25 @@ static bool from_below(struct supervisor *s, const struct signalfd_siginfo *info
 	return true;
 }
 
+/* The kernel itself: the terminal was closed, or somebody typed there. */
+static bool is_welcome(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	if (info->ssi_code == SI_KERNEL)
+		return true;
+	if (has_sender(info))
+		return !from_below(s, info);
+	log_write(LOG_WARNING, "ignoring '%s', which does not say who sent it (code %d); use kill",
+	          strsignal((int)info->ssi_signo), info->ssi_code);
+	return false;
+}
+
 static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info)
 {
 	int number = (int)info->ssi_signo;
 
 	if (number == SIGCHLD) {
 		s->look_for_dead = true;
-	} else if (from_below(s, info)) {
+	} else if (!is_welcome(s, info)) {
 		return;
 	} else if (number == SIGHUP && info->ssi_code == SI_KERNEL) {
 		shutdown_begin(s, EXIT_STOPPED, true); /* the terminal was closed */
@@ -210,6 +230,7 @@ static int tidy_descriptors(void)
 	int none[1], fd;
 
 	do {
+		/* NOLINTNEXTLINE(android-cloexec-open): 0 to 2 are for our children too */
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)
@@ -252,7 +273,8 @@ static int make_environment(struct supervisor *s)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		if (!text_begins(environ[i], "FPM_SOCKETS") &&
-		    !text_begins(environ[i], "NOTIFY_SOCKET="))
+		    !text_begins(environ[i], "NOTIFY_SOCKET=") &&
+		    !text_begins(environ[i], "TWINIT_REPLICA="))
 			s->environment[s->environment_count++] = environ[i];
 	return 0;
 }
@@ -307,7 +329,8 @@ static int prepare(struct supervisor *s)
 	int r = tidy_descriptors();
 
 	/* Where PHP runs as our user it could otherwise write to our memory by /proc/1/mem. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (r >= 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		r = -errno;
 
 	log_open();
 	s->inheritance.umask = umask(077);

@@ -17,12 +17,12 @@ int steer_to(int fd, unsigned index)
 
 int steer_by_source(int fd, unsigned index, uint32_t source, unsigned other)
 {
-	enum { VERSION = SKF_NET_OFF, SOURCE = SKF_NET_OFF + 12 };
+	const uint32_t version_at = (uint32_t)SKF_NET_OFF, source_at = version_at + 12;
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, VERSION),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, version_at),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x40, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SOURCE),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, source_at),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, source, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, other),
 		BPF_STMT(BPF_RET | BPF_K, index),

@@ -12,7 +12,6 @@ const char *spawn_stage_name(enum spawn_stage stage)
 	static const char *const names[] = {
 		[STAGE_SESSION] = "make a session of its own",
 		[STAGE_SECRETS] = "be given its secrets",
-		[STAGE_READ_FILTER] = "read its syscall filter",
 		[STAGE_GROUPS] = "take the pool's groups",
 		[STAGE_NAMESPACE] = "enter a mount namespace",
 		[STAGE_PRIVATE_TREE] = "pin the release",
@@ -22,7 +21,7 @@ const char *spawn_stage_name(enum spawn_stage stage)
 		[STAGE_CAPABILITIES] = "drop its capabilities",
 		[STAGE_NO_NEW_PRIVILEGES] = "set no_new_privs",
 		[STAGE_DESCRIPTORS] = "hand its descriptors over",
-		[STAGE_FILTER] = "load its syscall filter",
+		[STAGE_FILTERS] = "load its syscall filters",
 		[STAGE_EXEC] = "be executed",
 	};
 	_Static_assert(ARRAY_SIZE(names) == SPAWN_STAGE_COUNT, "a stage has no name");

@@ -18,7 +18,6 @@ struct inheritance {
 enum spawn_stage {
 	STAGE_SESSION,
 	STAGE_SECRETS,
-	STAGE_READ_FILTER,
 	STAGE_GROUPS,
 	STAGE_NAMESPACE,
 	STAGE_PRIVATE_TREE,
@@ -28,7 +27,7 @@ enum spawn_stage {
 	STAGE_CAPABILITIES,
 	STAGE_NO_NEW_PRIVILEGES,
 	STAGE_DESCRIPTORS,
-	STAGE_FILTER, /* last, so that the filter need not allow the stages above */
+	STAGE_FILTERS, /* last, so that they need not allow the stages above */
 	STAGE_EXEC,
 	SPAWN_STAGE_COUNT,
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "confine/caps.h"
+#include "confine/filter.h"
 #include "confine/rlimits.h"
 #include "loop/signals.h"
 #include "util/cleanup.h"
@@ -23,6 +24,11 @@ enum {
 	ANSWERS_A_TURN = 16,
 	MEMORY = 256 * 1024 * 1024,
 	DYING_MS = 500, /* what SIGKILL is given */
+#ifdef __SANITIZE_ADDRESS__
+	MEMORY_LIMITED = 0, /* AddressSanitizer keeps terabytes of addresses for itself */
+#else
+	MEMORY_LIMITED = 1,
+#endif
 };
 
 /*
@@ -37,26 +43,51 @@ static void become_nobody(gid_t gid)
 	       setresuid(NOBODY, NOBODY, NOBODY) == 0);
 }
 
-static int give_up_power(enum helper_power power)
+enum who { OURS, NOBODY_OF_OUR_GROUP, NOBODY_AT_ALL };
+
+static const struct kind {
+	bool powerful; /* keeps what capabilities we have */
+	bool unlimited;
+	enum who who;
+	uint32_t filters;
+} kinds[] = {
+	[POWER_TRIAL] = { true, true, OURS, FILTER_BIT(FILTER_HELPER_TRIAL) },
+	[POWER_LINKS] = { true, true, OURS, FILTER_BIT(FILTER_HELPER_LINKS) },
+	/* php-fpm maps what it likes. */
+	[POWER_CONFIG] = { false, true, OURS, FILTER_BIT(FILTER_ALLOW) | FILTER_BIT(FILTER_DENY) },
+	[POWER_PRIVATE] = { false, false, NOBODY_OF_OUR_GROUP, FILTER_BIT(FILTER_HELPER_PRIVATE) },
+	[POWER_CHAIN] = { false, false, NOBODY_OF_OUR_GROUP, FILTER_BIT(FILTER_HELPER_NETWORK) },
+	[POWER_NETWORK] = { false, false, NOBODY_AT_ALL, FILTER_BIT(FILTER_HELPER_NETWORK) },
+	[POWER_COPY] = { false, false, NOBODY_AT_ALL, FILTER_BIT(FILTER_HELPER_COPY) },
+};
+
+static int drop_capabilities(const struct kind *kind)
 {
 	const struct rlimit memory = { MEMORY, MEMORY }, none = { 0, 0 };
 	int r;
 
-	if (power == POWER_FULL)
-		return 0;
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
 	r = caps_bound(0);
 	if (r < 0)
 		return r;
-	if (power == POWER_PRIVATE)
-		become_nobody(getegid());
-	else if (power == POWER_NETWORK)
-		become_nobody(NOBODY);
-	if (power != POWER_CONFIG && setrlimit(RLIMIT_AS, &memory) < 0)
+	if (kind->who != OURS)
+		become_nobody(kind->who == NOBODY_OF_OUR_GROUP ? getegid() : NOBODY);
+	if (MEMORY_LIMITED && !kind->unlimited && setrlimit(RLIMIT_AS, &memory) < 0)
 		return -errno;
-	r = caps_keep(0);
-	return r < 0 ? r : caps_no_new_privileges();
+	return caps_keep(0);
+}
+
+static int give_up_power(const struct kind *kind)
+{
+	int r = kind->powerful ? 0 : drop_capabilities(kind);
+
+	if (r >= 0)
+		r = caps_no_new_privileges();
+	/* After the change of user id, which clears it (prctl(2)). */
+	if (r >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		r = -errno;
+	return r < 0 ? r : filter_load(kind->filters);
 }
 
 NORETURN static void run_child(const struct question *question,
@@ -71,10 +102,8 @@ NORETURN static void run_child(const struct question *question,
 	keep[question->keep_count] = answer_fd;
 	close_all_but(keep, question->keep_count + 1);
 	rlimits_give_back(inheritance->open_files);
-	if (setpgid(0, 0) < 0 || give_up_power(question->power) < 0)
+	if (setpgid(0, 0) < 0 || give_up_power(&kinds[question->power]) < 0)
 		_exit(EXIT_FAILURE);
-	/* After the change of user id, which clears it (prctl(2)). */
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	question->run(question->query, answer_fd);
 	_exit(EXIT_SUCCESS);
 }

@@ -16,11 +16,19 @@
 #include "process/child.h"
 #include "util/macros.h"
 
+/*
+ * What a kind of helper may do.  All have no_new_privs and a syscall filter; all but the first two,
+ * which read nothing from outside, have no capability.
+ */
 enum helper_power {
-	POWER_FULL,    /* ours: tries what a replica will do; reads nothing from outside */
-	POWER_CONFIG,  /* our user without capabilities: runs `php-fpm -tt` */
-	POWER_PRIVATE, /* a user of its own, whose group may enter the private directory */
-	POWER_NETWORK, /* a user and group of its own */
+	POWER_TRIAL,   /* what we may: tries what a replica will do; no sockets */
+	POWER_LINKS,   /* what we may: moves symlinks; files only */
+	POWER_CONFIG,  /* our user: runs `php-fpm -tt` */
+	POWER_PRIVATE, /* a user of its own, whose group may enter the private directory; unix
+	                  sockets, no files */
+	POWER_CHAIN,   /* the same; asks stores, too */
+	POWER_NETWORK, /* a user and group of its own; name servers and stores */
+	POWER_COPY,    /* the same user; the descriptors it has, nothing else */
 };
 
 enum { HELPER_KEEP_MAX = 64 };

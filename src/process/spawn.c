@@ -30,11 +30,6 @@ static int load_secrets(const struct spawn *spawn)
 	return secrets_load(spawn->secrets, why, sizeof(why));
 }
 
-static int read_filter(const struct spawn *spawn)
-{
-	return spawn->filter_fd < 0 ? 0 : filter_read(spawn->filter_fd);
-}
-
 static int take_groups(const struct spawn *spawn)
 {
 	return identity_take_groups(&spawn->identity);
@@ -60,8 +55,13 @@ static int enter_namespace(const struct spawn *spawn)
 
 static int pin_release(const struct spawn *spawn)
 {
-	if ((spawn->pin != PIN_MOUNT && spawn->pin != PIN_USERNS) || spawn->link[0] == '\0')
+	int r;
+
+	if (spawn->pin != PIN_MOUNT && spawn->pin != PIN_USERNS)
 		return 0;
+	r = pin_cover(&spawn->cover);
+	if (r < 0 || spawn->link[0] == '\0')
+		return r;
 	return pin_tree(spawn->link, spawn->release, spawn->read_only);
 }
 
@@ -138,10 +138,9 @@ static int hand_descriptors_over(const struct spawn *spawn, int *report_fd)
 	return 0;
 }
 
-static int load_filter(const struct spawn *spawn)
+static int load_filters(const struct spawn *spawn)
 {
-	(void)spawn;
-	return filter_load();
+	return filter_load(spawn->filters);
 }
 
 static int execute(const struct spawn *spawn)
@@ -154,7 +153,6 @@ static int execute(const struct spawn *spawn)
 static int (*const stages[])(const struct spawn *) = {
 	[STAGE_SESSION] = enter_session,
 	[STAGE_SECRETS] = load_secrets,
-	[STAGE_READ_FILTER] = read_filter,
 	[STAGE_GROUPS] = take_groups,
 	[STAGE_NAMESPACE] = enter_namespace,
 	[STAGE_PRIVATE_TREE] = pin_release,
@@ -163,7 +161,7 @@ static int (*const stages[])(const struct spawn *) = {
 	[STAGE_USER] = take_user,
 	[STAGE_CAPABILITIES] = drop_capabilities,
 	[STAGE_NO_NEW_PRIVILEGES] = no_new_privileges,
-	[STAGE_FILTER] = load_filter,
+	[STAGE_FILTERS] = load_filters,
 	[STAGE_EXEC] = execute,
 };
 

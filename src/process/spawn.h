@@ -29,7 +29,7 @@ struct spawn {
 	size_t fd_count;
 	int stderr_fd;       /* becomes stdout and stderr */
 	const char *secrets; /* names of variables to fill in, see secrets_load() */
-	int filter_fd;       /* from filter_write(); FD_NONE: no filter */
+	uint32_t filters;    /* see confine/filter.h */
 	struct identity identity;
 	uint64_t caps; /* that it keeps; 0 unless identity is root */
 	struct rlimits rlimits;
@@ -37,6 +37,7 @@ struct spawn {
 	const char *link;    /* the release symlink to fix; "": nothing to fix */
 	const char *release; /* what it is fixed to */
 	bool read_only;
+	struct pin_cover cover; /* for a mount namespace */
 };
 
 struct child {

@@ -48,6 +48,8 @@ NORETURN static void try_here(const struct isolation_query *query, const char *r
 {
 	int r = enter(release, pin);
 
+	if (r >= 0)
+		r = pin_cover(&query->cover);
 	if (r >= 0 && query->link[0] != '\0')
 		r = pin_tree(query->link, release, false);
 	_exit(-r);
@@ -79,17 +81,22 @@ static const char *who_refuses(int error)
 	return strerror(-error);
 }
 
+/* Who has the right to the better kind and does not get it is told why. */
 static bool namespaces_work(const struct isolation_query *query, const char *release,
                             struct isolation_answer *answer, struct text *why)
 {
-	int r = 0;
+	int r = try_pin(query, release, PIN_MOUNT);
 
-	for (enum pin pin = PIN_MOUNT; pin <= PIN_USERNS; pin++) {
-		answer->pin = pin;
-		r = try_pin(query, release, pin);
-		if (r >= 0)
-			return true;
-	}
+	answer->pin = PIN_MOUNT;
+	if (r >= 0)
+		return true;
+	if (caps_have(CAP_SYS_ADMIN))
+		text_add(why, "without a user namespace it failed: %s", strerror(-r));
+	answer->pin = PIN_USERNS;
+	r = try_pin(query, release, PIN_USERNS);
+	if (r >= 0)
+		return true;
+	*why = text_init(why->buffer, why->size);
 	text_add(why, "no mount namespace: %s", who_refuses(r));
 	return false;
 }

@@ -9,6 +9,7 @@
 struct isolation_query {
 	enum isolation wanted;
 	char link[CONFIG_PATH_SIZE]; /* the release symlink; empty: no release */
+	struct pin_cover cover;      /* see struct spawn */
 	bool path_possible;          /* release and docroot are set */
 };
 

@@ -119,12 +119,3 @@ int privileges_decide(struct reading *r)
 	read_rlimits(r);
 	return result;
 }
-
-int privileges_write_filter(struct reading *r)
-{
-	int result = filter_write(r->query->filter, &r->answer->needs);
-
-	if (result < 0)
-		text_add(&r->why, "cannot make the syscall filter: %s", strerror(-result));
-	return result;
-}

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/filter.h"
 #include "util/cgroup.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -74,6 +75,7 @@ int program_find_fpm(const char *name, char *path, size_t size)
 NORETURN static void execute(const char *const argv[], int config_fd, int output_fd)
 {
 	const struct rlimit most = { OUTPUT_MAX, OUTPUT_MAX };
+	/* NOLINTNEXTLINE(android-cloexec-open): it may be 0 already, which is to stay open */
 	int null = open("/dev/null", O_RDWR);
 
 	/* A helper that is killed leaves nobody who would end what hangs. */
@@ -88,6 +90,9 @@ NORETURN static void execute(const char *const argv[], int config_fd, int output
 		if (moved < 0 || dup2(moved, CONFIG_FD) < 0)
 			_exit(127);
 	}
+	/* Nothing that is asked here is asked of a network. */
+	if (filter_load(FILTER_BIT(FILTER_DENY_NETWORK)) < 0)
+		_exit(127);
 	execv(argv[0], (char *const *)argv);
 	_exit(127);
 }
@@ -117,11 +122,11 @@ static int read_all(int fd, char **output)
 int program_run(const char *const argv[], int config_fd, char **output)
 {
 	_cleanup_close_ int fd = memfd_create("output", MFD_CLOEXEC);
-	uint64_t kills = cgroup_oom_kills(CGROUP_ROOT);
 	int status;
 
 	if (fd < 0)
 		return -errno;
+	uint64_t kills = cgroup_oom_kills(CGROUP_ROOT);
 	pid_t pid = fork();
 	if (pid == 0)
 		execute(argv, config_fd, fd);

@@ -43,9 +43,6 @@ MUST_CHECK int replica_config_write_sources(struct reading *r);
 /* As whom masters run, and what they need beyond what every process may do. */
 MUST_CHECK int privileges_decide(struct reading *r);
 
-/* The syscall filter for that, into query->filter. */
-MUST_CHECK int privileges_write_filter(struct reading *r);
-
 /* The prepended files of path isolation, and an overlay for each replica into query->overlays. */
 MUST_CHECK int replica_config_write(struct reading *r);
 

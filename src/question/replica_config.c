@@ -137,7 +137,7 @@ static int write_prepend(struct reading *r, const struct overlay_pin *pin, const
 
 static int write_overlay(struct reading *r, const struct overlay *overlay, int fd)
 {
-	int copy = dup(fd);
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	_cleanup_file_ FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
 
 	if (!out)
@@ -204,19 +204,20 @@ static int resolve_preload(struct reading *r, const struct overlay_pin *pin)
 	return result;
 }
 
-static int write_replica(struct reading *r, struct overlay *overlay, unsigned index)
+static int write_replica(struct reading *r, const struct overlay *common, unsigned index)
 {
 	const struct settings_query *q = r->query;
 	struct fpm_settings shares = shares_of(r, index);
+	struct overlay overlay = *common;
 	char pid_file[CONFIG_PATH_SIZE + NAME_SIZE + 64];
 	struct text path = TEXT(pid_file);
 
 	/* Other users' PHP may make files there too, so it must not be able to guess the name. */
 	text_add(&path, "%s/pid/%s-%u-%u-%016" PRIx64, q->run_dir, r->answer->app.name,
 	         q->generation, index, r->random);
-	overlay->shares = &shares;
-	overlay->pid_file = pid_file;
-	return write_overlay(r, overlay, q->overlays[index]);
+	overlay.shares = &shares;
+	overlay.pid_file = pid_file;
+	return write_overlay(r, &overlay, q->overlays[index]);
 }
 
 int replica_config_write(struct reading *r)
@@ -228,7 +229,7 @@ int replica_config_write(struct reading *r)
 	struct text prefix_text = TEXT(prefix);
 	const struct overlay_pin pin = { r->answer->app.release, r->release.path,
 		                         r->answer->app.docroot, prefix };
-	struct overlay overlay = {
+	const struct overlay overlay = {
 		.fpm_config = r->config,
 		.error_log = "/proc/self/fd/2",
 		.as_pool_user = r->answer->identity.uid != 0,

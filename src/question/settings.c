@@ -259,7 +259,6 @@ void settings_run(const void *query, int answer_fd)
 		privileges_decide,
 		accounts_read_owners,
 		replica_config_write_sources,
-		privileges_write_filter,
 		replica_config_write,
 	};
 	static struct settings_answer answer;
@@ -316,8 +315,8 @@ static bool app_fits(const struct app_config *app)
 {
 	return app->replicas >= 1 && app->replicas <= REPLICAS_MAX &&
 	       (app->surge == SURGE_DEFAULT || app->surge <= app->replicas) &&
-	       app->workers <= WORKERS_FULL && is_bool(&app->docroot_set) &&
-	       is_bool(&app->read_only);
+	       app->workers <= WORKERS_FULL && app->confine <= CONFINE_OFF &&
+	       is_bool(&app->docroot_set) && is_bool(&app->read_only);
 }
 
 static bool pool_fits(const struct fpm_pool *pool)

@@ -37,7 +37,6 @@ struct settings_query {
 	const char *run_dir;        /* absolute */
 	unsigned generation;        /* part of the names of files made for it */
 	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
-	int filter;                 /* an empty memfd for the syscall filter */
 	int sources;                /* the same, for an array of struct session_source */
 	int pin_fd;                 /* the directory for prepended files */
 };
@@ -72,7 +71,7 @@ struct settings_answer {
 		identity; /* of masters; root only where pools have several users or chroot */
 	uint64_t caps;    /* that masters keep: none unless they are root */
 	struct rlimits rlimits;
-	struct filter_needs needs; /* what the syscall filter had to leave open */
+	struct filter_needs needs; /* what the syscall filters have to leave open */
 };
 
 /* A question's run: takes a struct settings_query, answers once. */

@@ -169,7 +169,7 @@ static int mount_tmpfs(const char *directory, const struct stat *st)
 	return mount("twinit", directory, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
 }
 
-static int mount_tree(const char *directory, struct tree *tree)
+static int mount_over(const char *directory, struct tree *tree)
 {
 	struct stat st;
 
@@ -180,9 +180,42 @@ static int mount_tree(const char *directory, struct tree *tree)
 	if (r < 0)
 		return r;
 	tree->inner = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (tree->inner < 0)
-		return -errno;
-	return add_entries(tree);
+	return tree->inner < 0 ? -errno : 0;
+}
+
+/* What is mounted outside may come in, what we mount here must not get out. */
+static int close_the_way_out(void)
+{
+	return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ? -errno : 0;
+}
+
+/* Both entries, before what is around them becomes read-only. */
+static int show(const struct pin_cover *cover, const struct tree *tree)
+{
+	char path[PATH_MAX];
+	int r = bind_dir(tree, cover->writable);
+
+	if (r >= 0)
+		r = bind_dir(tree, cover->read_only);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/%s", cover->path, cover->read_only);
+	r = remount_read_only(path);
+	return r < 0 ? r : remount_read_only(cover->path);
+}
+
+int pin_cover(const struct pin_cover *cover)
+{
+	struct tree tree = { .outer = FD_NONE, .inner = FD_NONE };
+	int r = close_the_way_out();
+
+	if (r >= 0)
+		r = mount_over(cover->path, &tree);
+	if (r >= 0)
+		r = show(cover, &tree);
+	fd_close(&tree.outer);
+	fd_close(&tree.inner);
+	return r;
 }
 
 int pin_tree(const char *link, const char *release, bool read_only)
@@ -195,10 +228,11 @@ int pin_tree(const char *link, const char *release, bool read_only)
 	if (r < 0)
 		return r;
 	tree.link_target = release_link_target(link, release);
-	/* What is mounted outside may come in, what we mount here must not get out. */
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return -errno;
-	r = mount_tree(directory, &tree);
+	r = close_the_way_out();
+	if (r >= 0)
+		r = mount_over(directory, &tree);
+	if (r >= 0)
+		r = add_entries(&tree);
 	fd_close(&tree.outer);
 	fd_close(&tree.inner);
 	if (r >= 0 && read_only)

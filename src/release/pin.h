@@ -25,6 +25,15 @@ enum pin {
 /* Word for status and log.  Never NULL. */
 const char *pin_name(enum pin pin);
 
+/* A directory of which processes in a namespace of their own see two others, and nothing else. */
+struct pin_cover {
+	const char *path; /* absolute */
+	const char *read_only, *writable;
+};
+
+/* Cover it: call as pin_tree(), and before it.  0 or -errno. */
+MUST_CHECK int pin_cover(const struct pin_cover *cover);
+
 /*
  * Build the private tree: call in a child that is in a mount namespace of its own, while it has
  * CAP_SYS_ADMIN there.  @link is the release symlink, @release the real path it is fixed to.  With

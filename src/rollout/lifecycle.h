@@ -12,17 +12,18 @@
  *                       EXIT                                        killing -----------+
  *
  * STOP leads from every state to quitting, or to gone where there is no process; EXIT leads from
- * starting to backoff.  A master drains without any signal: nothing new comes to its lane, and it
- * gets SIGQUIT only when it was seen idle, because FPM's graceful stop cuts sleep() and poll()
- * short.  Every state that waits has a deadline, so no FPM can hold twinit up; after SIGKILL only
- * the kernel can be late.
+ * starting to backoff.  A start that takes too long is killed only where no visitor can be: on a
+ * lane that is in use FPM serves from its first moment on, whatever we know of it.  A master drains
+ * without any signal: nothing new comes to its lane, and it gets SIGQUIT only when it was seen
+ * idle, because FPM's graceful stop cuts sleep() and poll() short.  Every state that waits has a
+ * deadline, so no FPM can hold twinit up; after SIGKILL only the kernel can be late.
  */
 #pragma once
 
 enum master_state {
 	MASTER_GONE,        /* no process, nothing pending */
 	MASTER_STARTING,    /* process runs, has not answered yet; start deadline armed */
-	MASTER_ABORTING,    /* start took too long: SIGKILL sent to its group; will be retried */
+	MASTER_ABORTING,    /* start took too long, told to go, comes back; abort deadline armed */
 	MASTER_READY,       /* passed its trial */
 	MASTER_DRAINING,    /* finishing what it has, watched; drain deadline armed */
 	MASTER_QUITTING,    /* SIGQUIT sent; quit deadline armed */
@@ -50,6 +51,7 @@ enum master_action {
 	ACTION_WATCH,  /* watch it become idle, arm the drain deadline */
 	ACTION_QUIT,   /* SIGQUIT, arm the quit deadline */
 	ACTION_TERM,   /* SIGTERM, arm the term deadline */
+	ACTION_ABORT,  /* SIGQUIT where visitors may be, or else SIGKILL, arm the abort deadline */
 	ACTION_KILL,   /* SIGKILL to the group, disarm */
 	ACTION_DELAY,  /* arm the retry deadline */
 	MASTER_ACTION_COUNT,

@@ -21,7 +21,7 @@ static int database_meant(const struct store_address *store, const struct url *u
 		return store->database;
 	if (number < 0 && url->host.start && url->path.length > 1 && url->path.length < 5 &&
 	    slice_is_number((struct slice){ url->path.start + 1, url->path.length - 1 }))
-		return atoi(url->path.start + 1);
+		return (int)strtol(url->path.start + 1, NULL, 10);
 	return number;
 }
 

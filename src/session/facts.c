@@ -33,7 +33,7 @@ void facts_init(struct facts *facts)
 /* Plain words only: they are shown. */
 static void take_text(struct slice value, char to[FACT_SIZE])
 {
-	if (value.length >= FACT_SIZE || !slice_consists_of(value, "-._"))
+	if (!value.start || value.length >= FACT_SIZE || !slice_consists_of(value, "-._"))
 		return;
 	memcpy(to, value.start, value.length);
 	to[value.length] = '\0';
@@ -87,7 +87,7 @@ static void take_info(struct facts *facts, struct slice name, struct slice value
 			take_text(value, fields[i].text);
 		else if (fields[i].number)
 			take_number(value, fields[i].number);
-		else
+		else if (fields[i].status)
 			take_status(value, fields[i].status);
 	}
 }

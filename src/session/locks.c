@@ -44,6 +44,7 @@ static bool is_gone(long pid)
 
 static int release(struct carrier *carrier, const char *key, const char *value, uint32_t *released)
 {
+	/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): the script is several literals */
 	const char *words[] = { "EVAL", STEP_RELEASE, "1", key, value };
 	redisReply *reply = NULL;
 	int r = carrier->ask(carrier, 5, words, &reply);

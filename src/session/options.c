@@ -86,7 +86,7 @@ static void option_unknown(struct options *options, const char *name, struct sli
 	}
 	options->secret_seen |= secret;
 	if (meant && strcmp(meant, "database") == 0 && slice_is_number(value) && value.length < 4)
-		options->database_meant = atoi(value.start);
+		options->database_meant = (int)strtol(value.start, NULL, 10);
 }
 
 /* The index of @key among the auth entries; AUTH_ENTRIES when there are too many. */

@@ -96,7 +96,7 @@ static void close_by_proc(unsigned first, unsigned last)
 	while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < n;) {
 			struct dirent64 *entry = (struct dirent64 *)(void *)(buffer + at);
-			int fd = atoi(entry->d_name);
+			int fd = (int)strtol(entry->d_name, NULL, 10);
 
 			if (fd != dir && (unsigned)fd >= first && (unsigned)fd <= last &&
 			    entry->d_name[0] != '.')

@@ -78,6 +78,8 @@ class Container:
     def twinit(self):
         """Its pid as the host sees it: PID 1, or the child of what `docker run --init` puts in front."""
         pid = self.pid
+        if title(pid).split()[:1] == ["twinit"]:
+            return pid  # its helpers have its title, too
         return next((child for child in children(pid) if title(child).split()[:1] == ["twinit"]), pid)
 
     def masters(self):

@@ -38,6 +38,7 @@ CELLS = {
     "memory": Cell(["--memory", "64m", "--memory-swap", "64m"], says=LESS_SURGE),
     "unknown-user": Cell(["--user", "4242:4242", "--env", "TWINIT_APP_PUBLISH="], user=4242),
     "tty": Cell(["--tty"]),
+    "tty-root": Cell(["--tty", "--user", "0:0", "--cap-add", "SYS_ADMIN"], "namespace", 33, 0),
     "stderr-closed": Cell(["--entrypoint", "sh"], command=["-c", "exec twinit 2>&-"]),
 }
 

@@ -80,7 +80,7 @@ def binary():
     folder = tempfile.mkdtemp(prefix="twinit-binary-", dir="/tmp")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.chmod(folder, 0o755)
-    return shutil.copy2(REPO / "build" / "twinit", folder)
+    return shutil.copy2(os.environ.get("TWINIT", REPO / "build" / "twinit"), folder + "/twinit")
 
 
 class Site(stack.Stack):

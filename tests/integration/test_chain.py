@@ -10,7 +10,7 @@ import pytest
 import stores
 from clients import Crowd, fpm_post, post, release_of_check
 from test_pools import add_pools, pool_text
-from support import QUICK_STOP, VARIANTS, errors_of, free_ports, start_and_wait_for_end
+from support import QUICK_STOP, SECONDS, VARIANTS, errors_of, free_ports, start_and_wait_for_end, wait_until
 from stack import PATH, Process, StackError
 
 
@@ -127,7 +127,8 @@ def test_sessions_that_move_to_redis_are_proven_there(make_site):
         site.task.restart()
     change_save_path(site, store(site))
     site.roll_to(2)
-    assert site.app()["release"] == "2" and site.app()["sessions"]["state"] == "ok"
+    assert site.app()["release"] == "2"
+    wait_until("the store is asked", SECONDS, lambda: site.app()["sessions"]["state"], lambda state: state == "ok")
 
 
 @pytest.mark.parametrize("replicas", ["1", "3"])
@@ -166,7 +167,7 @@ def test_each_session_is_looked_for_where_phpredis_puts_it(make_site, tmp_path):
         for _ in range(12):
             findings = json.loads(site.task.twinit("sessions", "--json").stdout)["apps"][0]["findings"]
             chain = [one for one in findings if one["id"] == "chain"]
-            assert [one["result"] for one in chain] == ["ok"], chain
+            assert [one["result"] for one in chain] == ["ok"], findings
             seen.add(re.search(r"it was in the store 127.0.0.1:(\d+)", chain[0]["seen"])[1])
         assert seen == {str(site.redis_port), str(second)}, "one of 12 sessions in each store"
         assert site.task.stop() == 0

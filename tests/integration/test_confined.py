@@ -1,11 +1,15 @@
 """Whatever runs PHP has no power, however releases are pinned and whatever a master is there for."""
 
 import contextlib
+import json
+import re
 import socket
+from pathlib import Path
 
 import pytest
 
 from clients import HalfOpen, Later, fpm_post, release_of_check
+from rolling import page
 from support import QUICK_STOP, SECONDS, assert_is_powerless, children, fpm_masters, title, wait_until
 
 MODES = {mode: {"TWINIT_ISOLATION": mode, "TWINIT_APP_DOCROOT": "public", **QUICK_STOP}
@@ -65,3 +69,51 @@ def test_every_process_of_an_fpm_tree_is_powerless(make_site, mode):
         with probes_occupied(site):
             print(assert_tree_is_powerless(tree(site.task.pid), 3), "processes")
         assert (answer.record().failure, answer.record().answer) == (None, 2)
+
+
+PROBE = """<?php
+$shared = @shmop_open(0x7431, 'c', 0600, 16);
+if ($shared) shmop_delete($shared);
+echo json_encode(['shared' => (bool)$shared, 'unshare' => shell_exec('unshare -U true 2>&1') ?? '',
+                  'run_dir' => array_values(array_filter(['control', 'private', 'pin', 'pid'], fn($name) =>
+                      file_exists(getenv('RUN_DIR') . '/' . $name)))]);
+"""
+# What a worker lives under beside the container's own: what is denied, what is newer, what is allowed.
+CONFINED = {"standard": (3, True), "strict": (3, False), "off": (0, True)}
+
+
+def probe(site):
+    return json.loads(site.get("/probe.php").body)
+
+
+def filters(pid):
+    return int(re.search(r"^Seccomp_filters:\s*(\d+)", Path("/proc/%s/status" % pid).read_text(), re.M)[1])
+
+
+def make_probed(make_site, **env):
+    """A site whose releases have a page that tries things, in a container without a filter of its own."""
+    site = make_site(env={**QUICK_STOP, **env}, pool={"env[RUN_DIR]": "/srv/run"})
+    for release in (1, 2):
+        page(site, release, "probe.php").write_text(PROBE)
+    assert filters("self") == 0, "this machine confines the tests themselves"
+    return site
+
+
+@pytest.mark.parametrize("confine", CONFINED)
+def test_confine_is_what_was_asked_for(make_site, confine):
+    site = make_probed(make_site, TWINIT_APP_CONFINE=confine)
+    count, shared = CONFINED[confine]
+    assert {filters(pid) for pids in tree(site.task.pid).values() for pid in pids} == {count}
+    seen = probe(site)
+    assert seen["shared"] == shared, seen
+    assert ("Operation not permitted" in seen["unshare"]) == (confine != "off"), seen
+    assert bool(site.lines("warning: www: confine = off")) == (confine == "off")
+    assert bool(site.lines("the container has no syscall filter")) == (confine == "standard")
+
+
+@pytest.mark.parametrize("mode", ["namespace", "path"])
+def test_run_dir_is_hidden_where_masters_have_a_namespace(make_site, mode):
+    site = make_probed(make_site, TWINIT_ISOLATION=mode, TWINIT_APP_DOCROOT="public")
+    seen = probe(site)
+    assert seen["run_dir"] == [*(["control", "private"] if mode == "path" else []), "pin", "pid"], seen
+    site.roll_to(2)

@@ -9,12 +9,12 @@ import random
 import re
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from clients import Crowd, Later, answers_of_the_past, fpm_post, post, release_of_check
-from support import QUICK_STOP, SECONDS, children, in_namespace, namespace, status_field, title, wait_until
+from footprint import differences, footprint, memory_kb
+from support import QUICK_STOP, SECONDS, children, title, wait_until
 
 STORM = int(os.environ.get("STORM", 20))
 SEED = int(os.environ.get("SEED", time.time_ns() % 1000000))
@@ -44,51 +44,6 @@ def settled(site):
 
 
 # What must be the same before and after.
-
-def descriptors(pid):
-    """What they are, without the numbers that differ each time."""
-    found = []
-    for name in os.listdir("/proc/%d/fd" % pid):
-        with contextlib.suppress(FileNotFoundError):
-            found.append(re.sub(r"\d+", "N", os.readlink("/proc/%d/fd/%s" % (pid, name))))
-    return sorted(found)
-
-
-def mounts(pid):
-    """How many its mount namespace has; None when it is gone."""
-    try:
-        return len(Path("/proc/%d/mountinfo" % pid).read_text().splitlines())
-    except (FileNotFoundError, ProcessLookupError, OSError):
-        return None
-
-
-def lasting(pid):
-    """Not a worker that comes with a question to a private socket and goes some seconds later."""
-    return not re.fullmatch(r"php-fpm: pool (twinit-www|www_status)", title(pid))
-
-
-def footprint(site):
-    """Descriptors of PID 1, mounts of it and its masters, all processes, and the files of its folder."""
-    twinit = site.task.pid
-    everybody = in_namespace("pid", namespace(twinit, "pid"))
-    return {
-        "descriptors": descriptors(twinit),
-        "mounts": [mounts(twinit)] + sorted(mounts(pid) or 0 for pid in site.task.masters()),
-        "mounts outside": Path("/proc/self/mountinfo").read_text().count(str(site.directory)),
-        "processes": sorted(re.sub(r" \(.*", "", name) for pid, name in everybody.items() if lasting(pid)),
-        "files": len(list(site.task.run_dir.rglob("*"))),
-    }
-
-
-def differences(before, now):
-    """{what: (before, now)} of what is not the same."""
-    return {what: (before[what], now[what]) for what in before if before[what] != now[what]}
-
-
-def memory_kb(site):
-    """Of PID 1."""
-    return int(status_field(site.task.pid, "VmRSS").split()[0])
-
 
 @contextlib.contextmanager
 def nothing_is_left_by(site):

@@ -200,6 +200,8 @@ def test_a_store_that_was_given_up_is_not_waited_for_twice(make):
     c.environment.update({"TWINIT_SESSIONS_WAIT": "1s", "TWINIT_SESSIONS_FAIL_HEALTH": "never"})
     c.boot()
     # Two pings, and the stub's answer to the one proof through it.
+    c.events.wait(" ready", count=3)
+    assert c.stop() == 0
     assert len(c.events.find(" ready")) == 3
 
 

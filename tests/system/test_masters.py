@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from container import PATIENCE, Container, TookTooLong, start_time
+from container import PATIENCE, Container, TookTooLong, children, start_time
 
 
 def gone(pid, timeout=PATIENCE):
@@ -50,6 +50,49 @@ def test_status_counts_the_crashes_of_a_replica_and_says_how_the_last_one_ended(
     assert "failed 2 times; the last one was killed by signal 9 (Killed)" in c.tell("status")[1]
     assert c.masters()["active", 2]["failures"] == 0
     assert c.masters()["active", 2]["last_failure"] == ""
+
+
+def test_a_start_that_takes_too_long_where_visitors_are_ends_without_cutting_them(boot):
+    """FPM serves the lane it is on before twinit has got an answer from it."""
+    c = boot(replicas=1, start_timeout="500ms")
+    mark = c.events.mark()
+    c.behave("mute")
+    os.kill(c.newest("www/1"), signal.SIGKILL)
+    c.events.wait("www/1 1 start", mark)
+    with c.begin() as slow:
+        c.events.wait("quit busy=1", mark)
+        c.behave("")
+        assert slow.end().startswith("1 www/1 ")
+    c.log.wait("replica 1: was not ready within start_timeout; starting it again")
+    c.events.wait("www/1 1 ready", mark)
+    assert not c.events.find("term", mark)
+
+
+def test_one_that_visitors_reach_and_that_hears_nothing_is_killed(boot):
+    c = boot(replicas=1, start_timeout="500ms", drain_timeout="1s")
+    mark = c.events.mark()
+    c.behave("mute", "no-quit")
+    os.kill(c.newest("www/1"), signal.SIGKILL)
+    c.log.wait("replica 1: was not ready within start_timeout; starting it again")
+    c.behave("")
+    c.events.wait("www/1 1 ready", mark)
+
+
+def test_a_trial_whose_helper_dies_is_held_again(boot):
+    """What comes of a master is not to depend on what becomes of who asks."""
+    c = boot(replicas=1)
+    mark = c.events.mark()
+    c.behave("mute")
+    os.kill(c.newest("www/1"), signal.SIGKILL)
+    c.events.wait("www/1 1 up", mark)
+
+    def helper():
+        return next((pid for pid in children(c.pid) if pid not in c.stubs()), None)
+
+    first = c.until("it is tried", helper)
+    os.kill(first, signal.SIGKILL)
+    c.until("it is tried again", lambda: helper() not in (None, first))
+    assert len(c.events.find("www/1 1 start", mark)) == 1
 
 
 def test_while_one_is_down_the_other_serves(boot):

@@ -1,8 +1,11 @@
 """The end: nothing lost, nothing left, never longer than stop_timeout."""
 
+import ctypes
+import fcntl
 import os
 import signal
 import socket
+import struct
 import time
 
 import pytest
@@ -10,6 +13,10 @@ import pytest
 from container import Container, children
 
 NUMBERS = {"RTMIN+3": signal.SIGRTMIN + 3}
+LIBC = ctypes.CDLL(None, use_errno=True)
+RT_SIGQUEUEINFO = {"x86_64": 129, "aarch64": 138}
+SI_QUEUE, SI_TIMER = -1, -2
+F_SETSIG = 10
 
 
 def end(c, name):
@@ -355,7 +362,7 @@ def test_settings_that_take_for_ever_end_the_boot():
         c.behave("tt=hang")
         c.start()
         assert c.wait(45) == 78
-        c.log.wait("twinit: error: www: php-fpm -tt took longer than 30 s")
+        c.log.wait(r"twinit: error: www: reading the FPM configuration \(php-fpm -tt\) took longer than 30 s")
 
 
 @pytest.mark.slow
@@ -364,9 +371,45 @@ def test_settings_that_take_for_ever_refuse_a_roll():
         c.boot()
         c.behave("tt=hang")
         code, text = c.tell("restart", timeout=45)
-        assert code == 1 and "php-fpm -tt took longer than 30 s" in text
+        assert code == 1 and "reading the FPM configuration (php-fpm -tt) took longer than 30 s" in text
         assert c.release() == "1"
         c.behave()
         c.roll()
         assert c.stop() == 0
         nothing_left(c)
+
+
+# --- signals that do not say who sent them
+
+
+def queued(pid, code):
+    """TERM as sigqueue(3) sends it, in the name of process 0: the caller fills in all that follows the code."""
+    name = ctypes.create_string_buffer(struct.pack("iii4xii", signal.SIGTERM, 0, code, 0, 0), 128)
+    assert LIBC.syscall(RT_SIGQUEUEINFO[os.uname().machine], pid, signal.SIGTERM, name) == 0, ctypes.get_errno()
+
+
+def of_descriptor(pid, number):
+    """The kernel sends it when there is something to read."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        fcntl.fcntl(reader, fcntl.F_SETOWN, pid)
+        fcntl.fcntl(reader, F_SETSIG, number)
+        fcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC)
+        writer.send(b"x")
+
+
+@pytest.mark.parametrize("send, name", [
+    (lambda pid: queued(pid, SI_QUEUE), "Terminated"),
+    (lambda pid: queued(pid, SI_TIMER), "Terminated"),
+    (lambda pid: of_descriptor(pid, signal.SIGTERM), "Terminated"),
+    (lambda pid: of_descriptor(pid, signal.SIGINT), "Interrupt"),
+    (lambda pid: of_descriptor(pid, signal.SIGHUP), "Hangup"),
+], ids=["queued", "a timer's", "a descriptor's TERM", "a descriptor's INT", "a descriptor's HUP"])
+def test_a_signal_that_does_not_say_who_sent_it_is_ignored(make, send, name):
+    c = make()
+    c.boot()
+    send(c.pid)
+    c.log.wait("warning: ignoring '%s', which does not say who sent it" % name)
+    assert c.tell("health") == (0, "healthy\n")
+    assert c.app()["rolls"] == 0
+    assert c.stop() == 0

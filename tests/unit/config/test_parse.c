@@ -44,6 +44,7 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(app->replicas, 2);
 	assert_int_equal(app->surge, SURGE_DEFAULT);
 	assert_int_equal(app->workers, WORKERS_SPLIT);
+	assert_int_equal(app->confine, CONFINE_STANDARD);
 	assert_string_equal(app->release, "");
 	assert_string_equal(app->docroot, "public");
 	assert_false(app->docroot_set);
@@ -158,6 +159,8 @@ static const struct set_row {
 	{ "the default surge", "app www", "surge", "", NULL },
 	{ "a negative surge", "app www", "surge", "-1", "surge: '-1' is no number from 0 to 4" },
 	{ "full", "app www", "workers", "full", NULL },
+	{ "strict", "app www", "confine", "strict", NULL },
+	{ "no", "app www", "confine", "no", "confine: 'no' is not one of standard, strict, off" },
 	{ "half", "app www", "workers", "half", "workers: 'half' is not one of split, full" },
 	{ "a release", "app www", "release", "/srv/app/current", NULL },
 	{ "no release", "app www", "release", "", NULL },
@@ -304,14 +307,15 @@ static void test_a_misspelt_key_is_told_the_nearest(void **state)
 			         "unknown key '%s' in [%s]; did you mean '%s'?", key, section,
 			         misspelt[i].meant);
 		else
-			snprintf(wanted, sizeof(wanted), "unknown key '%s' in [%s]; valid are %s",
-			         key, section,
-			         strcmp(section, "twinit") == 0
-			                 ? "run_dir, isolation, secrets, log_format, on_event"
-			                 : "php_fpm, fpm_config, replicas, surge, workers, "
-			                   "release, docroot, read_only, publish, health, warm, "
-			                   "start_timeout, drain_timeout, linger, quiet, "
-			                   "stop_timeout");
+			snprintf(
+				wanted, sizeof(wanted), "unknown key '%s' in [%s]; valid are %s",
+				key, section,
+				strcmp(section, "twinit") == 0
+					? "run_dir, isolation, secrets, log_format, on_event"
+					: "php_fpm, fpm_config, replicas, surge, workers, confine, "
+					  "release, docroot, read_only, publish, health, warm, "
+					  "start_timeout, drain_timeout, linger, quiet, "
+					  "stop_timeout");
 		if (strcmp(why, wanted) != 0)
 			fail_msg("%s: says \"%s\", not \"%s\"", misspelt[i].says, why, wanted);
 	}
@@ -337,6 +341,10 @@ static const struct {
 	  offsetof(struct config, sessions.fail_health),
 	  { "boot", "always", "never" } },
 	{ "app www", "workers", offsetof(struct config, apps[0].workers), { "split", "full" } },
+	{ "app www",
+	  "confine",
+	  offsetof(struct config, apps[0].confine),
+	  { "standard", "strict", "off" } },
 };
 
 static void test_each_word_means_its_value(void **state)

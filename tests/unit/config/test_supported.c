@@ -58,6 +58,7 @@ static void test_what_is_acted_on_is_not_refused(void **state)
 		{ "app w", "drain_timeout", "1s" }, { "app w", "quiet", "2s" },
 		{ "app w", "stop_timeout", "1s" },  { "app w", "health", "/h" },
 		{ "app w", "warm", "/w" },          { "app w", "linger", "1s" },
+		{ "app w", "confine", "strict" },
 	};
 	struct config config;
 	char why[512];

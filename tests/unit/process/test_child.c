@@ -8,9 +8,9 @@
 
 /* --- reports, as a child may leave them --- */
 
-static const struct spawn_failure good = { STAGE_FILTER, -EINVAL };
+static const struct spawn_failure good = { STAGE_FILTERS, -EINVAL };
 static const struct spawn_failure no_stage = { SPAWN_STAGE_COUNT, -EINVAL };
-static const struct spawn_failure no_error = { STAGE_FILTER, 0 };
+static const struct spawn_failure no_error = { STAGE_FILTERS, 0 };
 static const struct spawn_failure odd_error = { STAGE_EXEC, 5 };
 
 /* clang-format off */

@@ -9,6 +9,7 @@
 #include "process/helper.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/fs.h"
 #include "util/passing.h"
 
 enum { NOBODY = 65534, LONG = 60000, BIG = 64 * 1024 };
@@ -64,6 +65,12 @@ static void ask(struct owner *owner, const struct question *question)
 static void until_end(struct owner *owner)
 {
 	while (owner->ends == 0)
+		assert_int_equal(loop_turn(&loop), 0);
+}
+
+static void until_answer(struct owner *owner)
+{
+	while (owner->answers == 0)
 		assert_int_equal(loop_turn(&loop), 0);
 }
 
@@ -138,7 +145,9 @@ static void pass_at_last(const void *query, int answer_fd)
 
 static void test_a_descriptor_that_is_taken_is_the_owners(void **state)
 {
-	const struct question question = { .run = pass_at_last, .timeout_ms = LONG };
+	const struct question question = { .run = pass_at_last,
+		                           .power = POWER_CONFIG,
+		                           .timeout_ms = LONG };
 	struct owner owner;
 	char text[16] = "";
 	int status;
@@ -157,7 +166,9 @@ static void test_a_descriptor_that_is_taken_is_the_owners(void **state)
 
 static void test_a_descriptor_that_nobody_takes_is_closed(void **state)
 {
-	const struct question question = { .run = pass_at_last, .timeout_ms = LONG };
+	const struct question question = { .run = pass_at_last,
+		                           .power = POWER_CONFIG,
+		                           .timeout_ms = LONG };
 	struct owner owner;
 	int status;
 
@@ -181,7 +192,9 @@ static void pass_with_nothing(const void *query, int answer_fd)
 
 static void test_a_descriptor_without_an_answer_is_closed(void **state)
 {
-	const struct question question = { .run = pass_with_nothing, .timeout_ms = LONG };
+	const struct question question = { .run = pass_with_nothing,
+		                           .power = POWER_CONFIG,
+		                           .timeout_ms = LONG };
 	struct owner owner;
 	int status;
 
@@ -303,6 +316,7 @@ static void test_one_that_does_not_die_is_not_waited_for(void **state)
 	int ends[2], status;
 	struct question question = {
 		.run = leave_the_socket_to_another,
+		.power = POWER_CONFIG,
 		.query = &ends[0],
 		.timeout_ms = 100,
 	};
@@ -453,33 +467,50 @@ static void test_the_end_comes_also_after_the_reaping(void **state)
 struct possessions {
 	uid_t uid;
 	gid_t gid;
-	int groups;
-	bool sys_admin, kill, no_new_privileges, leads_group, only_kept_fds, mask, dies_with_us;
+	bool groups, sys_admin, kill, no_new_privileges, filter, leads_group, only_kept_fds, mask;
 };
 
+/* What only it can say; the rest is asked of the kernel while it waits. */
 static void show_possessions(const void *query, int answer_fd)
 {
 	const int *kept = query;
-	struct possessions p = {
-		.uid = geteuid(),
-		.gid = getegid(),
-		.groups = getgroups(0, NULL),
-		.sys_admin = caps_have(CAP_SYS_ADMIN),
-		.kill = caps_have(CAP_KILL),
-		.no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
-		.leads_group = getpgrp() == getpid(),
-		.only_kept_fds = true,
-	};
-	int death = 0;
-	sigset_t mask;
+	bool only_kept_fds = true;
+	char byte;
 
 	for (int fd = 3; fd < 1024; fd++)
 		if ((fcntl(fd, F_GETFD) >= 0) != (fd == *kept || fd == answer_fd))
-			p.only_kept_fds = false;
-	p.mask = sigprocmask(SIG_SETMASK, NULL, &mask) == 0 && sigismember(&mask, SIGUSR2) &&
-	         !sigismember(&mask, SIGUSR1);
-	p.dies_with_us = prctl(PR_GET_PDEATHSIG, &death) == 0 && death == SIGKILL;
-	helper_answer(answer_fd, &p, sizeof(p));
+			only_kept_fds = false;
+	helper_answer(answer_fd, &only_kept_fds, sizeof(only_kept_fds));
+	(void)!read(answer_fd, &byte, sizeof(byte));
+}
+
+/* The number, of base @base, that follows @key in a /proc/PID/status. */
+static unsigned long long status_of(const char *status, const char *key, int base)
+{
+	const char *at = strstr(status, key);
+
+	assert_non_null(at);
+	return strtoull(at + strlen(key), NULL, base);
+}
+
+static struct possessions look_at(pid_t pid)
+{
+	char path[64], status[8192];
+	struct possessions p = { .leads_group = getpgid(pid) == pid };
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	assert_true(read_file(path, status, sizeof(status)) > 0);
+	unsigned long long caps = status_of(status, "\nCapEff:", 16);
+	unsigned long long blocked = status_of(status, "\nSigBlk:", 16);
+	p.uid = (uid_t)status_of(status, "\nUid:", 10);
+	p.gid = (gid_t)status_of(status, "\nGid:", 10);
+	p.groups = strstr(status, "\nGroups:\t \n") == NULL;
+	p.sys_admin = (caps & CAP_BIT(CAP_SYS_ADMIN)) != 0;
+	p.kill = (caps & CAP_BIT(CAP_KILL)) != 0;
+	p.no_new_privileges = status_of(status, "\nNoNewPrivs:", 10) == 1;
+	p.filter = status_of(status, "\nSeccomp:", 10) == 2;
+	p.mask = blocked == 1ULL << (SIGUSR2 - 1);
+	return p;
 }
 
 static struct possessions possessions_with(enum helper_power power)
@@ -502,11 +533,11 @@ static struct possessions possessions_with(enum helper_power power)
 	assert_int_equal(sigprocmask(SIG_SETMASK, &ours, &before), 0);
 	ask(&owner, &question);
 	assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
-	until_end(&owner);
+	until_answer(&owner);
+	p = look_at(owner.pid);
+	p.only_kept_fds = owner.last[0];
+	helper_stop(&owner.helper);
 	bury(&owner, &status);
-	assert_int_equal(owner.answers, 1);
-	assert_int_equal(owner.sizes[0], sizeof(p));
-	memcpy(&p, owner.last, sizeof(p));
 	close(kept);
 	close(open_too);
 	return p;
@@ -519,10 +550,13 @@ static const struct {
 	uid_t uid;
 	bool own_group, powerful;
 } powers[] = {
-	{ "full power is ours",                  POWER_FULL,    0,      true,  true  },
+	{ "who tries has ours",                  POWER_TRIAL,   0,      true,  true  },
+	{ "who moves links has ours",            POWER_LINKS,   0,      true,  true  },
 	{ "the configuration is read as us",     POWER_CONFIG,  0,      true,  false },
 	{ "private: nobody with our group",      POWER_PRIVATE, NOBODY, true,  false },
+	{ "the chain: nobody with our group",    POWER_CHAIN,   NOBODY, true,  false },
 	{ "the network: nobody",                 POWER_NETWORK, NOBODY, false, false },
+	{ "who copies is nobody",                POWER_COPY,    NOBODY, false, false },
 };
 /* clang-format on */
 
@@ -536,15 +570,56 @@ static void test_it_has_no_more_power_than_its_kind_needs(void **state)
 		if (p.uid != powers[i].uid || p.gid != (powers[i].own_group ? getegid() : NOBODY))
 			fail_msg("%s: got user %u, group %u", powers[i].says, p.uid, p.gid);
 		if (p.sys_admin != (powers[i].powerful && caps_have(CAP_SYS_ADMIN)) ||
-		    p.kill != (powers[i].powerful && caps_have(CAP_KILL)) ||
-		    p.no_new_privileges == powers[i].powerful)
-			fail_msg("%s: wrong capabilities", powers[i].says);
-		if (powers[i].uid == NOBODY && p.groups != 0)
-			fail_msg("%s: %d groups", powers[i].says, p.groups);
-		if (!p.leads_group || !p.only_kept_fds || !p.mask || !p.dies_with_us)
-			fail_msg("%s: group %d, descriptors %d, mask %d, death %d", powers[i].says,
-			         p.leads_group, p.only_kept_fds, p.mask, p.dies_with_us);
+		    p.kill != (powers[i].powerful && caps_have(CAP_KILL)) || !p.no_new_privileges ||
+		    !p.filter)
+			fail_msg("%s: wrong capabilities or no filter", powers[i].says);
+		if (powers[i].uid == NOBODY && p.groups)
+			fail_msg("%s: has groups", powers[i].says);
+		if (!p.leads_group || !p.only_kept_fds || !p.mask)
+			fail_msg("%s: group %d, descriptors %d, mask %d", powers[i].says,
+			         p.leads_group, p.only_kept_fds, p.mask);
 	}
+}
+
+static void wait_for_ever(const void *query, int answer_fd)
+{
+	char byte;
+
+	(void)query;
+	helper_answer(answer_fd, "here", 5);
+	(void)!read(answer_fd, &byte, sizeof(byte));
+	/* Our end of the socket went with our owner: now only the signal ends us. */
+	for (;;)
+		(void)sleep(1000);
+}
+
+static void start_and_die(void *context)
+{
+	const enum helper_power *power = context;
+	const struct question question = { .run = wait_for_ever, .power = *power };
+	struct owner owner = { .helper = { .on_answer = on_answer, .on_end = on_end } };
+
+	CHECK(loop_init(&loop) == 0);
+	CHECK(helper_start(&owner.helper, &loop, &inheritance, &question) == 0);
+	while (owner.answers == 0)
+		CHECK(loop_turn(&loop) == 0);
+}
+
+static void test_it_dies_with_us(void **state)
+{
+	(void)state;
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	for (enum helper_power power = POWER_TRIAL; power <= POWER_COPY; power++) {
+		int status;
+
+		in_child(start_and_die, &power);
+		alarm(10); /* a guard: one that lives on would be waited for */
+		assert_true(waitpid(-1, &status, 0) > 0);
+		alarm(0);
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+			fail_msg("power %d: status %x", (int)power, (unsigned)status);
+	}
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
 static void test_more_descriptors_than_it_may_have_are_refused(void **state)
@@ -581,6 +656,7 @@ int main(void)
 		TEST(test_who_was_reaped_is_not_signalled),
 		TEST(test_the_end_comes_also_after_the_reaping),
 		TEST(test_it_has_no_more_power_than_its_kind_needs),
+		TEST(test_it_dies_with_us),
 		TEST(test_more_descriptors_than_it_may_have_are_refused),
 	};
 

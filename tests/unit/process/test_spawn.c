@@ -81,6 +81,8 @@ struct run {
 	char said[SAID_SIZE];
 };
 
+static char run_dir[SCRATCH_PATH_SIZE];
+
 static void prepare(struct run *run)
 {
 	memset(run, 0, sizeof(*run));
@@ -95,9 +97,9 @@ static void prepare(struct run *run)
 		.envp = report_envp,
 		.stderr_fd = run->out[1],
 		.secrets = "",
-		.filter_fd = FD_NONE,
 		.identity = identity_current(),
 		.pin = PIN_NONE,
+		.cover = { .path = run_dir, .read_only = "pin", .writable = "pid" },
 		.link = "",
 		.release = "",
 	};
@@ -297,17 +299,14 @@ static void test_root_becomes_the_pools_user_without_capabilities(void **state)
 static void test_it_lives_under_the_filter(void **state)
 {
 	struct run run;
-	int filter = numbered("filter");
 
 	(void)state;
-	assert_int_equal(filter_write(filter, &(struct filter_needs){ false, false }), 0);
 	prepare(&run);
-	run.spawn.filter_fd = filter;
+	run.spawn.filters = filter_deny(&(struct filter_needs){ false, false });
 	go(&run);
 	assert_int_equal(run.error, 0);
 	expect(&run, "Seccomp:\t2");
 	assert_int_equal(count_fds(&run), 3);
-	close(filter);
 }
 
 static void test_it_sees_its_own_release(void **state)
@@ -365,20 +364,10 @@ static void missing_secret(struct run *run)
 	run->spawn.secrets = "TOKEN";
 }
 
-static void bad_filter_fd(struct run *run)
+/* The first forbids to load another. */
+static void filters_of_a_helper(struct run *run)
 {
-	run->spawn.filter_fd = run->out[1];
-}
-
-static void empty_filter(struct run *run)
-{
-	run->spawn.filter_fd = memfd_create("empty", MFD_CLOEXEC);
-}
-
-static void junk_filter(struct run *run)
-{
-	run->spawn.filter_fd = memfd_create("junk", MFD_CLOEXEC);
-	CHECK(write(run->spawn.filter_fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8) == 8);
+	run->spawn.filters = FILTER_BIT(FILTER_HELPER_COPY) | FILTER_BIT(FILTER_DENY);
 }
 
 static void become_nobody(void)
@@ -466,8 +455,6 @@ static const struct failing {
 	int error;
 } failing[] = {
 	{ "a secret that is not there",    missing_secret,       STAGE_SECRETS,      ENOENT  },
-	{ "a filter that cannot be read",  bad_filter_fd,        STAGE_READ_FILTER,  ESPIPE  },
-	{ "a filter that is empty",        empty_filter,         STAGE_READ_FILTER,  EBADMSG },
 	{ "groups of another",             no_right_to_groups,   STAGE_GROUPS,       EPERM   },
 	{ "no right to mount",             no_right_to_mount,    STAGE_NAMESPACE,    EPERM   },
 	{ "a site that is not there",      no_such_site,         STAGE_PRIVATE_TREE, ENOENT  },
@@ -475,7 +462,7 @@ static const struct failing {
 	{ "no right to become the user",   no_such_user,         STAGE_USER,         EPERM   },
 	{ "a descriptor that is not open", bad_descriptor,       STAGE_DESCRIPTORS,  EBADF   },
 	{ "a stderr that is not open",     bad_stderr,           STAGE_DESCRIPTORS,  EBADF   },
-	{ "a filter of junk",              junk_filter,          STAGE_FILTER,       EINVAL  },
+	{ "filters that do not go together", filters_of_a_helper, STAGE_FILTERS,     ENOSYS  },
 	{ "no program",                    missing_program,      STAGE_EXEC,         ENOENT  },
 	{ "a directory",                   directory_as_program, STAGE_EXEC,         EACCES  },
 	{ "a file that is no program",     text_as_program,      STAGE_EXEC,         ENOEXEC },
@@ -527,6 +514,16 @@ static void test_who_fails_is_only_heard_when_it_is_dead(void **state)
 	read_all(&run);
 }
 
+static int begin(void **state)
+{
+	int r = scratch_begin(state);
+
+	if (r < 0)
+		return r;
+	scratch_dir(run_dir);
+	return mkdir(at("%s/pin", run_dir), 0755) < 0 ? -1 : mkdir(at("%s/pid", run_dir), 0755);
+}
+
 int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
@@ -547,5 +544,5 @@ int main(int argc, char *argv[])
 	if (argc > 1 && strcmp(argv[1], "report") == 0)
 		return report(argc, argv);
 	strcpy(self, "/proc/self/exe");
-	return cmocka_run_group_tests_name("process/spawn", tests, scratch_begin, scratch_end);
+	return cmocka_run_group_tests_name("process/spawn", tests, begin, scratch_end);
 }

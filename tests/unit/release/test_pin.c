@@ -8,6 +8,7 @@
 #include "../util/scratch.h"
 #include "confine/namespace.h"
 #include "release/pin.h"
+#include "util/fs.h"
 
 enum { NOBODY = 65534 };
 
@@ -95,6 +96,17 @@ static void make_site(void)
 	make_socket(at("%s/site/socket", dir));
 }
 
+static void make_run_dir(void)
+{
+	assert_int_equal(mkdir(at("%s/run", dir), 0711), 0);
+	assert_int_equal(mkdir(at("%s/run/private", dir), 0700), 0);
+	assert_int_equal(mkdir(at("%s/run/shown", dir), 0755), 0);
+	assert_int_equal(mkdir(at("%s/run/open", dir), 0), 0);
+	assert_int_equal(chmod(at("%s/run/open", dir), 01777), 0);
+	say(at("%s/run/shown/script", dir), "script");
+	make_socket(at("%s/run/control", dir));
+}
+
 static int pin(bool read_only)
 {
 	return pin_tree(at("%s/site/current", dir), at("%s/site/releases/1", dir), read_only);
@@ -143,6 +155,7 @@ static void each_way(void (*check)(void *way))
 		if (ways[i].enter == enter_as_nobody && forked_status(try_as_nobody, NULL) != 0)
 			continue;
 		make_site();
+		make_run_dir();
 		in_child_row(ways[i].says, check, &ways[i]);
 	}
 }
@@ -415,6 +428,64 @@ static void test_a_release_that_is_gone_is_told(void **state)
 	in_child(lose_the_release, NULL);
 }
 
+/* --- the cover --- */
+
+static struct pin_cover run_dir_of_ours(void)
+{
+	return (struct pin_cover){ .path = at("%s/run", dir),
+		                   .read_only = "shown",
+		                   .writable = "open" };
+}
+
+static void live_under_the_cover(void *context)
+{
+	const struct way *way = context;
+	struct pin_cover cover;
+	char text[16];
+
+	way->enter();
+	cover = run_dir_of_ours();
+	CHECK(pin_cover(&cover) == 0);
+	CHECK(access(at("%s/run/control", dir), F_OK) < 0 && errno == ENOENT);
+	CHECK(access(at("%s/run/private", dir), F_OK) < 0 && errno == ENOENT);
+	CHECK(read_file(at("%s/run/shown/script", dir), text, sizeof(text)) == 6);
+	CHECK(open(at("%s/run/shown/other", dir), O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS);
+	CHECK(mkdir(at("%s/run/other", dir), 0700) < 0 && errno == EROFS);
+	CHECK(open(at("%s/run/open/pid", dir), O_CREAT | O_WRONLY, 0666) >= 0);
+	CHECK(pin(false) == 0);
+	CHECK(access(at("%s/run/control", dir), F_OK) < 0 && errno == ENOENT);
+}
+
+static void test_a_covered_directory_shows_two_others_only(void **state)
+{
+	(void)state;
+	only_as_root();
+	each_way(live_under_the_cover);
+	assert_int_equal(access(at("%s/run/control", dir), F_OK), 0);
+	assert_int_equal(access(at("%s/run/open/pid", dir), F_OK), 0);
+}
+
+static void cover_nothing(void *context)
+{
+	const struct pin_cover nowhere = { "/nowhere", "shown", "open" };
+	struct pin_cover cover = run_dir_of_ours();
+
+	(void)context;
+	enter_as_root();
+	CHECK(pin_cover(&nowhere) == -ENOENT);
+	cover.writable = "lost";
+	CHECK(pin_cover(&cover) == -ENOENT);
+}
+
+static void test_what_cannot_be_covered_is_told(void **state)
+{
+	(void)state;
+	only_as_root();
+	make_site();
+	make_run_dir();
+	in_child(cover_nothing, NULL);
+}
+
 /* --- by path --- */
 
 #define BODY                                                                                       \
@@ -506,6 +577,8 @@ int main(void)
 		TEST(test_what_cannot_be_pinned_is_told),
 		TEST(test_it_needs_power),
 		TEST(test_a_release_that_is_gone_is_told),
+		TEST(test_a_covered_directory_shows_two_others_only),
+		TEST(test_what_cannot_be_covered_is_told),
 		TEST(test_the_prepended_file_is_byte_exact),
 		TEST(test_what_cannot_be_written_is_told),
 		TEST(test_each_kind_has_a_name),

@@ -23,11 +23,12 @@ static const struct row {
 	{ "one that starts can drain",           MASTER_STARTING,    EVENT_DRAIN,    MASTER_DRAINING,    ACTION_WATCH  },
 	{ "one that starts can be stopped",      MASTER_STARTING,    EVENT_STOP,     MASTER_QUITTING,    ACTION_QUIT   },
 	{ "one that dies at once comes back",    MASTER_STARTING,    EVENT_EXIT,     MASTER_BACKOFF,     ACTION_DELAY  },
-	{ "a slow start is killed",              MASTER_STARTING,    EVENT_DEADLINE, MASTER_ABORTING,    ACTION_KILL   },
+	{ "a slow start is ended",               MASTER_STARTING,    EVENT_DEADLINE, MASTER_ABORTING,    ACTION_ABORT  },
 
 	{ "... and tried again",                 MASTER_ABORTING,    EVENT_EXIT,     MASTER_BACKOFF,     ACTION_DELAY  },
-	{ "... unless it shall drain",           MASTER_ABORTING,    EVENT_DRAIN,    MASTER_KILLING,     ACTION_SETTLE },
-	{ "... or stop",                         MASTER_ABORTING,    EVENT_STOP,     MASTER_KILLING,     ACTION_SETTLE },
+	{ "... by force if need be",             MASTER_ABORTING,    EVENT_DEADLINE, MASTER_ABORTING,    ACTION_ABORT  },
+	{ "... unless it shall drain",           MASTER_ABORTING,    EVENT_DRAIN,    MASTER_QUITTING,    ACTION_QUIT   },
+	{ "... or stop",                         MASTER_ABORTING,    EVENT_STOP,     MASTER_QUITTING,    ACTION_QUIT   },
 
 	{ "drain watches and sends no signal",   MASTER_READY,       EVENT_DRAIN,    MASTER_DRAINING,    ACTION_WATCH  },
 	{ "stop sends SIGQUIT",                  MASTER_READY,       EVENT_STOP,     MASTER_QUITTING,    ACTION_QUIT   },
@@ -103,6 +104,7 @@ static bool arms_a_deadline(enum master_action action)
 	case ACTION_WATCH:
 	case ACTION_QUIT:
 	case ACTION_TERM:
+	case ACTION_ABORT:
 	case ACTION_DELAY:
 		return true;
 	case ACTION_NONE:

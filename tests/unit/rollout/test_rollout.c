@@ -137,7 +137,7 @@ static void obey(struct scene *s, struct order order)
 	case ORDER_ABANDON:
 		move_all(s, GROUP_CANDIDATE, MASTER_STARTING, MASTER_QUITTING);
 		move_all(s, GROUP_CANDIDATE, MASTER_READY, MASTER_QUITTING);
-		move_all(s, GROUP_CANDIDATE, MASTER_ABORTING, MASTER_KILLING);
+		move_all(s, GROUP_CANDIDATE, MASTER_ABORTING, MASTER_QUITTING);
 		move_all(s, GROUP_CANDIDATE, MASTER_BACKOFF, MASTER_GONE);
 		break;
 	case ORDER_NONE:
@@ -504,6 +504,7 @@ static void test_failed_candidates_are_waited_for_and_the_active_ones_untouched(
 	expect_patience(&s);
 	move_all(&s, GROUP_CANDIDATE, MASTER_QUITTING, MASTER_TERMINATING);
 	expect_patience(&s);
+	move(&s, GROUP_CANDIDATE, MASTER_TERMINATING, MASTER_KILLING, 1);
 	move_all(&s, GROUP_CANDIDATE, MASTER_TERMINATING, MASTER_GONE);
 	expect_patience(&s);
 	move_all(&s, GROUP_CANDIDATE, MASTER_KILLING, MASTER_GONE);

@@ -23,6 +23,7 @@ static const struct {
 	{ "daaaxxxxxxxxxxxxxxxxxxxxxx", { 2, 1, 3 }, 0 }, /* 4 */
 	{ "eaaaxxxxxxxxxxxxxxxxxxxxxx", { 2, 1, 3 }, 0 }, /* 5 */
 	{ "eaaayyyyyyyyyyyyyyyyyyyyyy", { 2, 1, 3 }, 0 }, /* the rest of it says nothing */
+	{ "aaaaxxxxxxxxxxxxxxxxxxxxxx", { INT32_MAX, INT32_MAX, 2 }, 2 }, /* they add up to 2^32 */
 };
 
 static void test_the_store_is_the_one_that_phpredis_chooses(void **state)

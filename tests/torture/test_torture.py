@@ -1,0 +1,393 @@
+"""Each call that can fail does so, once: in a roll, an order, a crash, the boot and the stop.
+
+Afterwards PID 1 lives (in the boot: it may end with a documented status and a reason), the next roll works,
+nothing is left over, and no request was lost. What fails is said, with the stage or the question that it
+happened in, and PHP is never less confined than without a fault.
+
+Each test takes a few places where calls are made, another choice for each SEED; ALL=1 takes all, with every
+error, and several calls of those that are made more than once from the same place.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import container as machinery
+from container import TookTooLong, children, end_of
+from faults import CALLS, DEFINITIONS, WHO, faults_of, one_of_each, where
+from tortured import LONG, Tortured, descriptors
+
+EXIT_STATUSES = {69, 70, 78}  # of a boot that fails, see doc/
+FEW, FEW_SLOW = 24, 8  # faults for each test, without ALL=1
+SLOW = ("trial_run", "drain_run", "vigil_run")  # when they die, another one is started after a second
+
+# What a master cannot do, by the call that failed; the others are in more than one stage.
+STAGES = {
+    "setsid": "make a session of its own",
+    "setgroups": "take the pool's groups",
+    "setresgid": "take the pool's groups",
+    "unshare": "enter a mount namespace",
+    "mount": "pin the release",
+    "statvfs": "pin the release",
+    "mkdirat": "pin the release",
+    "symlinkat": "pin the release",
+    "readlinkat": "pin the release",
+    "cap_drop_bound": "empty the capability bounding set",
+    "setresuid": "become the pool's user",
+    "cap_set_proc": "drop its capabilities",
+    "dup2": "hand its descriptors over",
+    "fcntl": "hand its descriptors over",
+    "execve": "be executed",
+}
+# Of whom the reason of a roll that failed must speak.
+REASONS = {
+    "master": r"replica \d:? cannot ",
+    "program": r"php-fpm|PHP-FPM",
+    "settings_run": r"\w",
+    "trial_run": r"replica \d:? (could not be tried|did not answer|is not healthy|was not ready)",
+    "stores_run": r"session store",
+}
+
+
+def chosen(recorded, who, dice, everything, slow=False):
+    """The faults of a test."""
+    faults = [fault for fault in faults_of(recorded, dice) if fault.who == who]
+    return faults if everything else one_of_each(faults, dice)[:FEW_SLOW if slow or who in SLOW else FEW]
+
+
+def text_of(fault):
+    """For people."""
+    return "%s: call %d of %s() at %s: %s" % (
+        fault.who, fault.at, fault.call, where(machinery.BUILT, fault.place), fault.error)
+
+
+def wrong_reason(fault, said):
+    """A complaint about the reason that an order was given, or None."""
+    wanted = REASONS.get(fault.who, r"\w")
+    if fault.who == "master" and fault.call in STAGES:
+        wanted = r"replica \d:? cannot " + STAGES[fault.call]
+    return None if re.search(wanted, said) else "the reason should match %r: %r" % (wanted, said)
+
+
+# --- a twinit that lives on
+
+
+def order(c, *words):
+    """(exit status, what was said) of a command that may take as long as it likes, but not for ever."""
+    return c.tell(*words, timeout=LONG)
+
+
+def roll(c):
+    """One roll."""
+    return order(c, "restart")
+
+
+def deploy_and_back(c):
+    """Another release, and back at once, while the old masters linger."""
+    now = os.readlink(c.directory / "app" / "current")[-1]
+    mark = c.log.mark()
+    with c.background("deploy", "2" if now == "1" else "1") as deploy:
+        c.until("it is decided", lambda: deploy.poll() is not None or c.log.find("cutover", mark), timeout=LONG)
+        back, said_back = order(c, "rollback")
+        code, said = end_of(deploy)
+    # A deploy that is taken back has not done what it should.
+    return back or (code if "taken back" not in said else 0), said + said_back
+
+
+def look(c):
+    """What monitoring asks."""
+    code, said = order(c, "status", "--json")
+    healthy, said_health = order(c, "health")
+    return code or healthy, said + said_health
+
+
+def sessions(c):
+    """The questions about sessions are asked; what stubs make of them is no matter here."""
+    return 0, order(c, "sessions", "--json")[1]
+
+
+def one_by_one(c):
+    """A replica is stopped and started."""
+    code, said = order(c, "stop", "www", "1")
+    again, said_again = order(c, "start", "www", "1")
+    return code or again, said + said_again
+
+
+def crash(c):
+    """A master dies. Its requests would be lost, so there are none."""
+    c.load.pause()
+    mark = c.events.mark()
+    os.kill(children(c.pid)[0], signal.SIGKILL)
+    c.events.wait(r"www/. \d ready", mark, timeout=LONG)
+    c.load.go()
+    return 0, ""
+
+
+# {name: (what happens, options of the Container)}
+SCENES = {
+    "roll": (roll, {}),
+    "roll-unix": (roll, {"unix": True}),
+    "roll-path": (roll, {"isolation": "path"}),
+    "deploy": (deploy_and_back, {"linger": "500ms"}),
+    "deploy-unix": (deploy_and_back, {"linger": "500ms", "unix": True}),
+    "look": (look, {}),
+    "one-by-one": (one_by_one, {}),
+    "crash": (crash, {}),
+    "sessions": (sessions, {"redis": True}),
+}
+CAST = {
+    "roll": "pid1 master program settings_run stores_run trial_run drain_run prime_run other",
+    "roll-unix": "pid1 prime_run",
+    "roll-path": "pid1 master settings_run",
+    "deploy": "pid1 vigil_run other",
+    "deploy-unix": "pid1",
+    "look": "pid1",
+    "one-by-one": "pid1 trial_run",
+    "crash": "pid1",
+    "sessions": "pid1 stores_run chain_run",
+}
+
+
+@pytest.fixture(scope="module")
+def count(living):
+    """count(scene): {(who, call, place): how often} when nothing fails."""
+    counted = {}
+
+    def of(scene):
+        if scene not in counted:
+            act, options = SCENES[scene]
+            c = living(**options)
+            c.faults.record()
+            code, said = act(c)
+            assert code == 0, said
+            c.until_calm()
+            counted[scene] = c.faults.recorded()
+        return counted[scene]
+
+    return of
+
+
+def torture(c, act, fault):
+    """What is wrong after this fault; None when it did not happen."""
+    began = time.monotonic()
+    c.faults.arm(fault)
+    mark = c.log.mark()
+    try:
+        code, said = act(c)
+    except (subprocess.TimeoutExpired, TookTooLong) as late:
+        code, said = 0, ""
+        found = ["no end: %s" % late]
+    else:
+        found = []
+    fired = c.faults.disarm()
+    found += c.complaints(fault.call)
+    if not fired:
+        return found or None
+    if code != 0 and (wrong := wrong_reason(fault, said)):
+        found.append(wrong)
+    print("%4.1fs %s -> %d %s | %s" % (time.monotonic() - began, text_of(fault), code, " ".join(said.split())[-300:] if code else "",
+                                " / ".join(c.log.lines[mark:mark + 12]) if os.environ.get("STORY") else ""))
+    return found
+
+
+@pytest.mark.parametrize("scene, who", [(scene, who) for scene, cast in CAST.items() for who in cast.split()])
+def test_one_call_fails(living, count, dice, everything, scene, who):
+    act, options = SCENES[scene]
+    faults = chosen(count(scene), who, dice, everything, slow="linger" in options)
+    happened, complaints = 0, []
+    for fault in faults:
+        found = torture(living(**options), act, fault)
+        happened += found is not None
+        complaints += ["%s: %s" % (text_of(fault), one) for one in found or []]
+    print("%s, %s: %d of %d faults happened" % (scene, who, happened, len(faults)))
+    assert not complaints, "%d complaints:\n%s" % (len(complaints), "\n".join(complaints))
+    assert happened >= len(faults) / 2, "only %d of %d faults happened" % (happened, len(faults))
+
+
+# --- the boot
+
+
+def ends_well(c):
+    """A complaint, when TERM does not end it as it should."""
+    c.load.end()
+    code = c.stop()
+    return ["the stop ended with %d" % code] if code != 0 else []
+
+
+def boot(c):
+    """True when it is ready, False when it has ended."""
+    c.start()
+    try:
+        c.log.wait("twinit: ready: ", timeout=LONG)
+    except TookTooLong:
+        if not c.log.ended:
+            raise
+        c.wait()
+    return c.lives()
+
+
+def after_boot(c, ready):
+    """What is wrong with a boot in which something failed."""
+    if ready:
+        code, said = roll(c)
+        found = ["the next roll: %s" % said] if code != 0 else []
+        # Less than a namespace of the first kind has its reason.
+        if not c.log.find(r"isolation (namespace$|.*; \w)") and c.log.find("isolation"):
+            found.append("isolation is weaker, and nobody says why")
+        return found + ends_well(c)
+    code = c.process.returncode
+    found = [] if code in EXIT_STATUSES else ["PID 1 ended with %d" % code]
+    return found if c.log.find(r"twinit: error: .*\w") else found + ["it does not say why it ended"]
+
+
+BOOTS = {"boot": {}, "boot-unix": {"unix": True}}
+BOOT_CAST = {"boot": "pid1 isolation_run settings_run master trial_run", "boot-unix": "pid1"}
+
+
+@pytest.fixture(scope="module")
+def count_boot():
+    """count_boot(scene): the calls of a boot."""
+    counted = {}
+
+    def of(scene):
+        if scene not in counted:
+            with Tortured(**BOOTS[scene]) as c:
+                c.faults.record()
+                assert boot(c), c.log.lines
+                counted[scene] = c.faults.recorded()
+        return counted[scene]
+
+    return of
+
+
+@pytest.mark.parametrize("scene, who", [(scene, who) for scene, cast in BOOT_CAST.items() for who in cast.split()])
+def test_one_call_fails_in_the_boot(count_boot, dice, everything, scene, who):
+    faults = chosen(count_boot(scene), who, dice, everything)
+    happened, complaints = 0, []
+    for fault in faults:
+        with Tortured(**BOOTS[scene]) as c:
+            c.faults.arm(fault)
+            began = time.monotonic()
+            ready = boot(c)
+            happened += c.faults.disarm()
+            print("%4.1fs %s -> %s | %s" % (time.monotonic() - began, text_of(fault), "ready" if ready else
+                                            c.process.returncode, " / ".join(c.log.lines[-3:])))
+            complaints += ["%s: %s" % (text_of(fault), one) for one in after_boot(c, ready)]
+    print("%s, %s: %d of %d faults happened" % (scene, who, happened, len(faults)))
+    assert not complaints, "%d complaints:\n%s" % (len(complaints), "\n".join(complaints))
+    assert happened >= len(faults) / 2, "only %d of %d faults happened" % (happened, len(faults))
+
+
+# --- the stop
+
+
+def stop(c):
+    """TERM while a request is under way: the exit status, and whether the request was answered."""
+    with c.begin() as request:
+        c.events.wait("request")
+        c.signal("TERM")
+        c.log.wait("twinit: stopping|draining", timeout=LONG)  # a line may get lost
+        answered = request.end() != ""
+    return c.wait(timeout=LONG), answered
+
+
+STOP_CAST = "pid1 drain_run"
+
+
+@pytest.fixture(scope="module")
+def count_stop():
+    """The calls of a stop."""
+    with Tortured(pid1=False) as c:
+        c.boot()
+        c.faults.record()
+        assert stop(c) == (0, True), c.log.lines
+        return c.faults.recorded()
+
+
+@pytest.mark.parametrize("who", STOP_CAST.split())
+def test_one_call_fails_in_the_stop(count_stop, dice, everything, who):
+    faults = chosen(count_stop, who, dice, everything, slow=True)
+    happened, complaints = 0, []
+    for fault in faults:
+        with Tortured(pid1=False) as c:
+            c.boot()
+            c.faults.arm(fault)
+            began = time.monotonic()
+            code, answered = stop(c)
+            happened += c.faults.disarm()
+            left = c.stubs()
+            print("%4.1fs %s -> %d %s %s | %s" % (time.monotonic() - began, text_of(fault), code, answered, left,
+                                                  " / ".join(c.log.lines[-5:])))
+        if code != 0 or not answered or left:
+            complaints.append("%s: ended with %d, answered: %s, left: %s" % (text_of(fault), code, answered, left))
+    print("stop, %s: %d of %d faults happened" % (who, happened, len(faults)))
+    assert not complaints, "%d complaints:\n%s" % (len(complaints), "\n".join(complaints))
+    assert happened >= len(faults) / 2, "only %d of %d faults happened" % (happened, len(faults))
+
+
+# --- nothing is left of something
+
+
+SCARCE = {
+    "processes": "no more processes may be made",
+    "memory": "died|memory",
+    "descriptors": "Too many open files",
+}
+TURNS = 100  # of PID 1's loop, for a roll that is refused, and for a while in which nothing works
+
+
+@pytest.mark.parametrize("spared", ["nobody", "pid1", "children"])
+@pytest.mark.parametrize("what", SCARCE)
+def test_it_runs_out_for_a_while(living, what, spared):
+    c = living()
+    mark = c.log.mark()
+    c.faults.record()
+    c.faults.exhaust(what, [] if spared == "nobody" else [spared])
+    # Somebody asks whom PID 1 may not be able to take, and is not to be kept busy by.
+    with c.background("status") as asking:
+        c.signal("HUP")
+        said = c.log.wait(r"roll refused.*|roll failed.*|release 1 is active.*", mark, timeout=LONG)[0]
+        refused = c.faults.release()
+        code, status = end_of(asking)
+    turns = sum(count for (who, call, _), count in c.faults.recorded().items() if (who, call) == ("pid1", "epoll_wait"))
+    print("%s, %s spared: %d calls failed, %d turns: %s; status %d" % (what, spared, refused, turns, said, code))
+    if refused > 0:
+        assert re.search(SCARCE[what], said), said
+    else:
+        assert (what, spared) == ("memory", "children"), "only PID 1 does without memory"
+    assert code in (0, 1), status
+    assert turns < TURNS, "PID 1 was awake %d times" % turns
+    assert not c.complaints()
+
+
+def test_a_client_whom_nobody_can_take_does_not_keep_pid1_awake(living):
+    c = living()
+    c.faults.exhaust("descriptors", ["children"])
+    with c.background("status") as asking:
+        with pytest.raises(subprocess.TimeoutExpired):
+            asking.wait(1)
+        refused = c.faults.release()
+        code, status = end_of(asking)
+    assert 2 <= refused < TURNS, "%d calls failed in a second" % refused
+    assert code == 0, status
+    assert not c.complaints()
+
+
+@pytest.mark.parametrize("what", SCARCE)
+def test_a_master_dies_when_it_has_run_out(living, what):
+    c = living()
+    c.load.pause()
+    mark = c.log.mark()
+    c.faults.exhaust(what)
+    os.kill(children(c.pid)[0], signal.SIGKILL)
+    c.log.wait("was killed by signal 9", mark)
+    c.log.wait("starting it again", mark, count=3, timeout=LONG)
+    assert c.request() != "", "the other replica does not serve"
+    c.faults.release()
+    c.until_calm()
+    c.load.go()
+    assert not c.complaints()
