@@ -67,7 +67,6 @@ int __wrap_config_load(const char *file, char *const environment[], struct confi
 int __wrap_secrets_load(const char *names, char *why, size_t why_size);
 int __wrap_release_resolve(const char *link, struct release *to, char *why, size_t why_size);
 struct room __wrap_limits_look(const char *cgroup, const pid_t masters[], size_t count);
-int __wrap_filter_write(int fd, const struct filter_needs *needs);
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **list);
 int __wrap_access(const char *path, int mode);
@@ -144,12 +143,6 @@ struct room __wrap_limits_look(const char *cgroup, const pid_t masters[], size_t
 {
 	assert(cgroup[0] && masters && count == 0);
 	return room_unlimited();
-}
-
-int __wrap_filter_write(int fd, const struct filter_needs *needs)
-{
-	assert(fd >= 0 && needs);
-	return 0;
 }
 
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
@@ -310,7 +303,7 @@ static void check_app(const struct app_config *config)
 	CHECK_TEXT(config->health);
 	CHECK_TEXT(config->warm);
 	assert(config->replicas >= 1 && config->replicas <= REPLICAS_MAX);
-	assert(config->workers <= WORKERS_FULL);
+	assert(config->workers <= WORKERS_FULL && config->confine <= CONFINE_OFF);
 	/* UBSan sees a bool that is neither. */
 	assert(config->read_only + config->docroot_set <= 2);
 }
@@ -375,7 +368,6 @@ static void run(struct input *input)
 		.pin = flags & PATH ? PIN_PATH : PIN_MOUNT,
 		.run_dir = "/run/twinit",
 		.generation = 7,
-		.filter = STDIN_FILENO,
 		.sources = memfd_create("sources", MFD_CLOEXEC),
 		.pin_fd = FD_NONE,
 	};
