@@ -57,11 +57,11 @@ test-docker: deps ## install what is missing, then the docker tier: images, comp
 
 test-all: deps ## all tiers
 	@tools/deps --docker
-	@tools/test unit arm64 system integration torture soak docker
+	@tools/test unit arm64 system integration torture phpt soak docker
 
 test-ci: deps build-asan ## all tiers, integration with the sanitized binary, system with both
 	@tools/deps --docker
-	@$(WITH_ASAN) tools/test unit arm64 system system-asan integration-asan torture soak docker
+	@$(WITH_ASAN) tools/test unit arm64 system system-asan integration-asan torture phpt soak docker
 
 check-programs: $(TESTS)
 
@@ -73,6 +73,9 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
+
+check-phpt: build $(BUILD)/tests/support/confined ## PHP's own tests, plainly and confined: a part; PHPT=--all: all (root)
+	$(PYTHON) tests/phpt/run --build $(BUILD) $(PHPT)
 
 torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
 	@tools/test torture
@@ -253,9 +256,10 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all test-ci check check-programs check-system check-integration torture \
-        check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory check-clang \
-        analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+.PHONY: build up deps install test test-docker test-all test-ci check check-programs check-system check-integration \
+        check-phpt torture check-asan build-asan check-system-asan check-integration-asan check-valgrind check-memory \
+        check-clang analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all \
+        fuzz-coverage fuzz-programs fuzzers \
         soak objects format format-check layers clean help
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/phpt -prune -o -name '*.d' -print 2>/dev/null)

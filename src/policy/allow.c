@@ -63,12 +63,25 @@ static const char *const wide[] = {
 };
 /* clang-format on */
 
+/* The kernel has pairs of AF_UNIX only, and refuses others with an error that programs know. */
+static int allow_pairs(scmp_filter_ctx filter)
+{
+	static const unsigned families[] = { AF_UNIX, AF_INET, AF_INET6 };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++) {
+		const struct scmp_arg_cmp is = policy_low_half(0, families[i]);
+
+		r = policy_rule_if(filter, SCMP_ACT_ALLOW, "socketpair", &is, 1);
+	}
+	return r;
+}
+
 /* NETLINK is how the C library finds the addresses of this machine (getaddrinfo(3)). */
 static int allow_sockets(scmp_filter_ctx filter)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
-	const struct scmp_arg_cmp is_unix = policy_low_half(0, AF_UNIX);
-	int r = policy_rule_if(filter, SCMP_ACT_ALLOW, "socketpair", &is_unix, 1);
+	int r = allow_pairs(filter);
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++)
 		r = policy_allow_socket(filter, families[i]);

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -241,6 +242,36 @@ static long call_tioclinux(void)
 	return request(0x541c);
 }
 
+static long call_kill_init(void)
+{
+	return kill(1, 0);
+}
+
+static long call_kill_init_high(void)
+{
+	return syscall(SYS_kill, 1 | high, 0);
+}
+
+static long call_tgkill_init(void)
+{
+	return syscall(SYS_tgkill, 1, 1, 0);
+}
+
+static long call_limit_init(void)
+{
+	return syscall(SYS_prlimit64, 1, RLIMIT_CPU, NULL, NULL);
+}
+
+static long call_slow_init(void)
+{
+	return setpriority(PRIO_PROCESS, 1, 100);
+}
+
+static long call_pidfd_signal(void)
+{
+	return syscall(SYS_pidfd_send_signal, -1, 0, NULL, 0);
+}
+
 static long call_mknod_char(void)
 {
 	return mknod(at("%s/char", directory), S_IFCHR | 0600, makedev(1, 3));
@@ -303,6 +334,12 @@ static const struct denied {
 	{ "typing into a terminal",       call_tiocsti,          EPERM,  { false, false } },
 	{ "... with more bits",           call_tiocsti_high,     EPERM,  { false, false } },
 	{ "TIOCLINUX",                    call_tioclinux,        EPERM,  { false, false } },
+	{ "a signal to init",             call_kill_init,        EPERM,  { false, false } },
+	{ "... with more bits",           call_kill_init_high,   EPERM,  { false, false } },
+	{ "a signal to its thread",       call_tgkill_init,      EPERM,  { false, false } },
+	{ "a limit for init",             call_limit_init,       EPERM,  { false, false } },
+	{ "another priority for init",    call_slow_init,        EPERM,  { false, false } },
+	{ "a signal by pidfd",            call_pidfd_signal,     EPERM,  { false, false } },
 	{ "a character device",           call_mknod_char,       EPERM,  { true,  true  } },
 	{ "a block device",               call_mknodat_block,    EPERM,  { true,  true  } },
 #ifdef SYS_mknod
