@@ -161,6 +161,15 @@ void launch_forget_config(struct master *master)
 	fd_close(&master->config_fd);
 }
 
+static void name_program(const struct master *master, char link[2 * CONFIG_PATH_SIZE])
+{
+	struct text text = text_init(link, 2 * CONFIG_PATH_SIZE);
+	char name[CONFIG_PATH_SIZE];
+
+	settings_program_link(master->generation->fpm.php_fpm, name, sizeof(name));
+	text_add(&text, "%s/" RUN_DIR_PIN "/%s", master->app->supervisor->run.path, name);
+}
+
 /* Its environment is ours, with two variables that only this child gets. */
 static int start(struct master *master, const struct spawn *spawn, char *sockets)
 {
@@ -183,7 +192,7 @@ int launch_master(struct master *master)
 	struct supervisor *s = master->app->supervisor;
 	struct generation *generation = master->generation;
 	unsigned overlay = master->rescue ? OVERLAY_RESCUE : master->number - 1;
-	char preload[CONFIG_PATH_SIZE + 32];
+	char preload[CONFIG_PATH_SIZE + 32], program_link[2 * CONFIG_PATH_SIZE];
 	/* The last two are left out where nothing has to be said about preloading. */
 	const char *argv[] = {
 		generation->fpm.php_fpm, "-F", "-y", "/proc/self/fd/3", "-d", preload, NULL
@@ -192,6 +201,8 @@ int launch_master(struct master *master)
 	struct spawn spawn = {
 		.inheritance = &s->inheritance,
 		.path = generation->fpm.php_fpm,
+		.program_fd = generation->program,
+		.program_link = program_link,
 		.argv = argv,
 		.envp = (const char *const *)s->environment,
 		.fd_count = 1,
@@ -209,6 +220,7 @@ int launch_master(struct master *master)
 	};
 	int r;
 
+	name_program(master, program_link);
 	if (release_refresh(&generation->release) < 0)
 		log_write(LOG_WARNING, "%s: release '%s' was removed while it is in use",
 		          master->app->config.name, generation->release.path);

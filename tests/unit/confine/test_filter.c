@@ -665,7 +665,7 @@ static const struct listed {
 	char there[8];
 } listed[] = {
 	{ "a call newer than we are", call_unknown, "-------" },
-	{ "a rare socket", call_ax25, "-------" },
+	{ "a rare socket", call_ax25, "++-----" }, /* but with EAFNOSUPPORT */
 	{ "System V memory", call_shmget, "+------" },
 	{ "a memfd", call_memfd, "+----+-" },
 	{ "a message queue", call_mq, "+------" },
@@ -710,6 +710,23 @@ static void test_lists_of_what_is_there(void **state)
 			snprintf(says, sizeof(says), "%s: %s", names[list], listed[i].says);
 			in_child_row(says, call_listed, (void *)&listed[i]);
 		}
+}
+
+static void ask_for_rare_socket(void *context)
+{
+	list = *(const enum filter *)context;
+	load(FILTER_BIT(list));
+	CHECK(call_ax25() < 0 && errno == EAFNOSUPPORT);
+	CHECK(call_inet() >= 0);
+}
+
+static void test_a_rare_family_is_as_if_the_kernel_had_it_not(void **state)
+{
+	static const enum filter lists[] = { FILTER_ALLOW, FILTER_ALLOW_STRICT };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		in_child(ask_for_rare_socket, (void *)&lists[i]);
 }
 
 static void ask_for_network(void *context)
@@ -845,6 +862,7 @@ int main(void)
 #endif
 		TEST(test_a_program_cannot_shed_it),
 		TEST(test_lists_of_what_is_there),
+		TEST(test_a_rare_family_is_as_if_the_kernel_had_it_not),
 		TEST(test_without_network_there_are_unix_sockets),
 		TEST(test_with_one_there_is),
 		TEST(test_it_needs_no_new_privs_or_power),
