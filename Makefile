@@ -124,10 +124,10 @@ coverage-all: ## lines that the tiers unit, system and integration run (root, ha
 	$(MAKE) check build $(COUNTED)
 	$(BUILD)/counted/twinit version
 	chmod 0666 $(COUNTERS)/*
-	cd tests && for tier in $(or $(TIERS),system integration); do \
-		TWINIT=$(CURDIR)/$(BUILD)/counted/twinit $(PYTHON) -m pytest -q $$tier || exit 1; \
-	done
-	@tools/coverage-all $(BUILD)/counted $(COUNTERS)
+	status=0; for tier in $(or $(TIERS),system integration); do \
+		TWINIT=$(CURDIR)/$(BUILD)/counted/twinit $(PYTHON) -m pytest -q tests/$$tier || status=1; \
+	done; \
+	tools/coverage-all $(BUILD)/counted $(COUNTERS) && exit $$status
 
 fuzz: ## one fuzz target for S seconds (clang): make fuzz T=status S=60
 	@tools/fuzz run $(T) $(or $(S),60)
