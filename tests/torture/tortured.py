@@ -91,7 +91,7 @@ def power_of(pid):
     """How a master is confined; None when it is none, or has gone."""
     try:
         # A master has a session; what is left of `php-fpm -tt` for a moment has none.
-        if os.path.basename(os.readlink("/proc/%d/exe" % pid)) != "stub-fpm" or os.getsid(pid) != pid:
+        if Path("/proc/%d/comm" % pid).read_text() != "stub-fpm\n" or os.getsid(pid) != pid:
             return None
         text = Path("/proc/%d/status" % pid).read_text()
         own_mounts = os.readlink("/proc/%d/ns/mnt" % pid) != os.readlink("/proc/%d/ns/mnt" % parent_of(text))
