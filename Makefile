@@ -85,10 +85,12 @@ soak: build ## chaos for a while: make soak MINUTES=60 SEED=1 (root; 2 minutes a
 
 # The sanitizers' reports, of any process and user; a test that leaves one has failed (tests/conftest.py).
 REPORTS   := /tmp/twinit-reports-$(CHECKOUT)
-# What AddressSanitizer asks of the system, in helpers too: before a function that does not return, and for a report.
+# What sanitizers and valgrind ask of the system, in helpers too, which may make few calls.
+INSTRUMENT_CALLS := sigaltstack openat read write close readlink fstat newfstatat lseek mmap munmap mprotect madvise getpid \
+                    gettid getppid tgkill tkill kill prlimit64 rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait \
+                    sched_yield futex uname fcntl exit_group
 SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS)' \
-             POLICY_EXTRA='sigaltstack openat read write close readlink fstat newfstatat lseek mmap munmap mprotect madvise \
-             getpid gettid prlimit64 rt_sigaction rt_sigprocmask sched_yield futex uname exit_group'
+             POLICY_EXTRA='$(INSTRUMENT_CALLS)'
 WITH_ASAN := rm -rf $(REPORTS); REPORTS=$(REPORTS) SANITIZED_TWINIT=$(CURDIR)/$(BUILD)/asan/twinit
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check $(SANITIZED)
@@ -102,10 +104,10 @@ check-system-asan: build-asan ## the system tier with the sanitized binary as PI
 check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
 	@$(WITH_ASAN) tools/test integration-asan
 
-# Valgrind knows no seccomp(2), cannot exec /proc/self/exe and keeps the last signal for itself.
-NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals
+# Valgrind knows no seccomp(2), cannot exec /proc/self/exe, and keeps the last signal and some descriptors for itself.
+NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals confine/test_rlimits control/test_server
 check-valgrind: ## unit tests with valgrind: no leak, no error (a minute)
-	$(MAKE) check-memory BUILD=$(BUILD)/valgrind FORTIFY= CFLAGS='-O0 -g'
+	$(MAKE) check-memory BUILD=$(BUILD)/valgrind FORTIFY= CFLAGS='-O0 -g' POLICY_EXTRA='$(INSTRUMENT_CALLS)'
 
 check-memory: $(filter-out $(NO_VALGRIND:%=$(BUILD)/tests/unit/%),$(TESTS))
 	@for t in $^; do \

@@ -26,7 +26,7 @@ void vigil_run(const void *query, int answer_fd)
 		.tv_sec = q->every_ms / 1000,
 		.tv_nsec = (long)(q->every_ms % 1000) * 1000 * 1000,
 	};
-	struct vigil_answer answer;
+	struct vigil_answer answer = { .why = "" };
 	struct text why = TEXT(answer.why);
 	bool well = true;
 
