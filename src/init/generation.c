@@ -410,3 +410,16 @@ void generation_collect(struct app *app)
 			free_generation(app, generation);
 	}
 }
+
+void generation_clean_up(struct app *app)
+{
+	int pin_fd = app->supervisor->run.pin_fd;
+	char name[CONFIG_PATH_SIZE];
+
+	for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+		settings_program_link(app->generations[i].fpm.php_fpm, name, sizeof(name));
+		(void)unlinkat(pin_fd, name, 0);
+	}
+	/* Which fails until the last app is gone. */
+	(void)unlinkat(pin_fd, PROGRAM_DIR, AT_REMOVEDIR);
+}

@@ -15,3 +15,6 @@ void generation_forget_candidate(struct app *app);
 
 /* Free every generation that is neither active, candidate, nor some master's. */
 void generation_collect(struct app *app);
+
+/* At the end: remove what all of them left in run_dir. */
+void generation_clean_up(struct app *app);

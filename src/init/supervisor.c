@@ -15,6 +15,7 @@
 #include "init/boot.h"
 #include "init/chain.h"
 #include "init/deploy.h"
+#include "init/generation.h"
 #include "init/lane_watch.h"
 #include "init/masters.h"
 #include "init/output.h"
@@ -378,6 +379,7 @@ static void clean_up(struct supervisor *s)
 		watch_end(app);
 		deploy_stop(app);
 		app->active = NULL;
+		generation_clean_up(app);
 		for (unsigned l = 0; l < app->lanes_count; l++)
 			lanes_close(&app->lanes[l]);
 	}

@@ -19,7 +19,7 @@ void settings_program_link(const char *php_fpm, char *to, size_t size)
 	struct text text = text_init(to, size);
 
 	/* The kernel names the process after it, so it has to be what ps shows elsewhere. */
-	text_add(&text, "bin/%s", slash ? slash + 1 : php_fpm);
+	text_add(&text, PROGRAM_DIR "/%s", slash ? slash + 1 : php_fpm);
 }
 
 /* A script is read by its interpreter, which could not. */
@@ -53,7 +53,7 @@ static bool make_link(int pin_fd, const char *name)
 	struct text text = TEXT(target);
 
 	text_add(&text, "/proc/self/fd/%d", SPAWN_PROGRAM_FD);
-	_cleanup_close_ int bin_fd = make_dir_at(pin_fd, "bin", 0755);
+	_cleanup_close_ int bin_fd = make_dir_at(pin_fd, PROGRAM_DIR, 0755);
 	if (bin_fd < 0)
 		return false;
 	return symlinkat(target, pin_fd, name) == 0 || errno == EEXIST;

@@ -85,7 +85,8 @@ void settings_run(const void *query, int answer_fd);
  */
 bool settings_answer_check(struct settings_answer *answer, size_t size);
 
-/* The name of the link to the copy of @php_fpm, below run_dir/pin. */
+/* The name of the link to the copy of @php_fpm, below run_dir/pin, in this directory. */
+#define PROGRAM_DIR "bin"
 void settings_program_link(const char *php_fpm, char *to, size_t size);
 
 /* The name of a pool's prepended file, below run_dir/pin. */
