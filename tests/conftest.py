@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 
 
-# Where a sanitized twinit writes what was found (`make check-system-asan`).
+# Where sanitizers and valgrind write what they have found (`make check-system-asan`, `make check-system-valgrind`).
 REPORTS = os.environ.get("REPORTS") and Path(os.environ["REPORTS"])
 
 
@@ -33,10 +33,11 @@ def pytest_configure():
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_teardown():
-    """A test whose twinit, or a child or client of it, made a sanitizer report something has failed."""
+    """A test whose twinit, or a child or client of it, made a sanitizer or valgrind report something has failed."""
     yield
-    found = sorted(REPORTS.iterdir()) if REPORTS else []
+    # Valgrind makes empty ones.
+    found = sorted(path for path in REPORTS.iterdir() if path.stat().st_size) if REPORTS else []
     texts = [path.read_text(errors="replace") for path in found]
     for path in found:
         path.unlink()
-    assert not texts, "a sanitizer reported:\n%s" % "\n".join(texts)
+    assert not texts, "reported:\n%s" % "\n".join(texts)
