@@ -55,9 +55,13 @@ test-docker: deps ## install what is missing, then the docker tier: images, comp
 	@tools/deps --docker
 	@tools/test docker
 
-test-all: deps ## all five tiers
+test-all: deps ## all tiers
 	@tools/deps --docker
-	@tools/test unit system integration torture docker
+	@tools/test unit arm64 system integration torture phpt soak docker
+
+test-ci: deps build-asan ## all tiers, integration with the sanitized binary, system with both
+	@tools/deps --docker
+	@$(WITH_ASAN) tools/test unit arm64 system system-asan integration-asan torture phpt soak docker
 
 check-programs: $(TESTS)
 
@@ -69,6 +73,9 @@ check-system: build ## the binary as PID 1 with stub masters (root)
 
 check-integration: build ## real php-fpm, nginx and Redis (root, minutes)
 	$(PYTHON) -m pytest tests/integration
+
+check-phpt: build $(BUILD)/tests/support/confined ## PHP's own tests, plainly and confined: a part; PHPT=--all: all (root)
+	$(PYTHON) tests/phpt/run --build $(BUILD) $(PHPT)
 
 torture: ## calls fail, one by one: boot, rolls, commands, stop (root, minutes; ALL=1: an hour)
 	@tools/test torture
@@ -84,6 +91,7 @@ INSTRUMENT_CALLS := sigaltstack openat read write close readlink fstat newfstata
                     pipe pipe2 dup dup2 sched_yield futex uname fcntl exit_group
 SANITIZED := BUILD=$(BUILD)/asan FORTIFY= CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DREPORTS=$(REPORTS) -DADDRESSES_UNLIMITED' \
              POLICY_EXTRA='$(INSTRUMENT_CALLS)'
+WITH_ASAN := rm -rf $(REPORTS); REPORTS=$(REPORTS) SANITIZED_TWINIT=$(CURDIR)/$(BUILD)/asan/twinit
 check-asan: ## unit tests with AddressSanitizer and UBSan
 	$(MAKE) check $(SANITIZED)
 
@@ -91,10 +99,10 @@ build-asan:
 	$(MAKE) build $(SANITIZED) LINK='-pie -static-libasan -static-libubsan' EXTRA=$(BUILD)/asan/tests/support/sanitized.o
 
 check-system-asan: build-asan ## the system tier with the sanitized binary as PID 1
-	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/system
+	@$(WITH_ASAN) tools/test system-asan
 
 check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
-	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/asan/twinit $(PYTHON) -m pytest tests/integration
+	@$(WITH_ASAN) tools/test integration-asan
 
 # Valgrind knows no seccomp(2), cannot exec /proc/self/exe, and keeps the last signal and some descriptors for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn loop/test_signals confine/test_rlimits control/test_server
@@ -106,7 +114,7 @@ check-valgrind: ## unit tests with valgrind: no leak, no error (a minute)
 HASTY := never_ends_is_cut_after_drain_timeout or lanes_that_do_not_become_empty_refuse
 check-system-valgrind: ## rolls and stops of the system tier with PID 1 and its helpers under valgrind (root, minutes)
 	$(MAKE) build $(UNDER_VALGRIND) LINK=-pie
-	REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/valgrind/twinit \
+	rm -rf $(REPORTS); REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/valgrind/twinit \
 	UNDER='valgrind -q --suppressions=$(CURDIR)/tests/valgrind.supp --leak-check=full --log-file=$(REPORTS)/%p' \
 	$(PYTHON) -m pytest tests/system/test_roll.py tests/system/test_stop.py -k 'not ($(HASTY))'
 
@@ -262,9 +270,10 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all check check-programs check-system check-integration torture \
-        check-asan build-asan check-system-asan check-integration-asan check-valgrind check-system-valgrind check-memory check-clang \
-        analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all fuzz-coverage fuzz-programs fuzzers \
+.PHONY: build up deps install test test-docker test-all test-ci check check-programs check-system check-integration \
+        check-phpt torture check-asan build-asan check-system-asan check-integration-asan check-valgrind check-system-valgrind \
+        check-memory check-clang analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all \
+        fuzz-coverage fuzz-programs fuzzers \
         soak objects format format-check layers clean help
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/phpt -prune -o -name '*.d' -print 2>/dev/null)

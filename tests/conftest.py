@@ -1,7 +1,6 @@
 """What all tiers that are written in Python have in common."""
 
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -26,8 +25,7 @@ def pytest_configure():
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, ignore)
     if REPORTS:
-        shutil.rmtree(REPORTS, ignore_errors=True)
-        REPORTS.mkdir()
+        REPORTS.mkdir(exist_ok=True)
         REPORTS.chmod(0o1777)
 
 
@@ -35,9 +33,9 @@ def pytest_configure():
 def pytest_runtest_teardown():
     """A test whose twinit, or a child or client of it, made a sanitizer or valgrind report something has failed."""
     yield
-    # Valgrind makes empty ones.
-    found = sorted(path for path in REPORTS.iterdir() if path.stat().st_size) if REPORTS else []
-    texts = [path.read_text(errors="replace") for path in found]
-    for path in found:
-        path.unlink()
-    assert not texts, "reported:\n%s" % "\n".join(texts)
+    reports = {path: path.read_text(errors="replace") for path in sorted(REPORTS.iterdir())} if REPORTS else {}
+    # Valgrind begins with an empty one.
+    reports = {path: text for path, text in reports.items() if text}
+    for path in reports:
+        path.unlink(missing_ok=True)  # of several at once, another may have been faster
+    assert not reports, "reported:\n%s" % "\n".join(reports.values())

@@ -7,10 +7,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "init/power.h"
 #include "init/report.h"
 #include "init/sessions.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
+
+/* Newer than the headers of the oldest distribution we build on. */
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
 
 enum { SETTINGS_TIMEOUT_MS = 30000 };
 
@@ -40,26 +46,30 @@ static struct generation *free_place(struct app *app)
 	return NULL;
 }
 
+/* Before Linux 6.3 every memfd may be run. */
+static int make_program(void)
+{
+	int fd = memfd_create("php-fpm", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("php-fpm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
 static int make_memfds(struct generation *generation)
 {
 	generation->sources = memfd_create("twinit-sessions", MFD_CLOEXEC);
 	if (generation->sources < 0)
 		return -errno;
+	generation->program = make_program();
+	if (generation->program < 0)
+		return generation->program;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
-		generation->overlays[i] =
-			memfd_create("twinit-fpm.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		generation->overlays[i] = memfd_create("twinit-fpm.conf", MFD_CLOEXEC);
 		if (generation->overlays[i] < 0)
 			return -errno;
 	}
 	return 0;
-}
-
-/* Workers get this descriptor too and could open it for writing: what is written stays so. */
-static void seal(const struct generation *generation)
-{
-	for (size_t i = 0; i < OVERLAYS_MAX; i++)
-		(void)fcntl(generation->overlays[i], F_ADD_SEALS,
-		            F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
 /*
@@ -237,48 +247,6 @@ static bool fits(struct app *app)
 	return false;
 }
 
-/* What PHP is given beyond what twinit gives by itself, said when it begins. */
-static void say_privileges(const struct app *app)
-{
-	const struct settings_answer *now = &app->candidate->fpm;
-	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
-
-	if (now->identity.uid == 0 && geteuid() == 0 && !(before && before->caps == now->caps))
-		log_write(LOG_INFO,
-		          "%s: pools have several users or chroot, so masters stay root, with "
-		          "SETUID, SETGID, KILL%s%s%s only",
-		          app->config.name,
-		          now->caps & CAP_BIT(CAP_SYS_CHROOT) ? ", SYS_CHROOT" : "",
-		          now->caps & CAP_BIT(CAP_SYS_PTRACE) ? ", SYS_PTRACE" : "",
-		          now->caps & CAP_BIT(CAP_SYS_NICE) ? ", SYS_NICE" : "");
-}
-
-static void say_confinement(const struct app *app)
-{
-	const struct settings_answer *now = &app->candidate->fpm;
-	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
-	const bool first = !before || before->app.confine != now->app.confine;
-
-	if (now->app.confine == CONFINE_OFF && first)
-		log_write(LOG_WARNING,
-		          "%s: confine = off, so PHP has no syscall filter but the container's",
-		          app->config.name);
-	if (now->app.confine == CONFINE_OFF)
-		return;
-	if (now->app.confine == CONFINE_STANDARD && first && !filter_is_present())
-		log_write(LOG_INFO,
-		          "%s: the container has no syscall filter, so PHP gets a list of what is "
-		          "allowed, too",
-		          app->config.name);
-	if (now->needs.ptrace && !(before && before->needs.ptrace))
-		log_write(LOG_INFO,
-		          "%s: request_slowlog_timeout is set, so the syscall filter allows ptrace",
-		          app->config.name);
-	if (now->needs.chroot && !(before && before->needs.chroot))
-		log_write(LOG_INFO, "%s: a pool has chroot, so the syscall filter allows it",
-		          app->config.name);
-}
-
 static void accept_settings(struct app *app)
 {
 	struct generation *generation = app->candidate;
@@ -286,9 +254,9 @@ static void accept_settings(struct app *app)
 	if (!may_run_masters(app, &generation->fpm) || !read_only_possible(app) ||
 	    !match_pools(app, generation) || (app->active && !fits(app)))
 		return;
-	say_privileges(app);
-	say_confinement(app);
-	seal(generation);
+	if (!generation->fpm.copied)
+		fd_close(&generation->program);
+	power_say(app);
 	ask_store(app);
 }
 
@@ -337,6 +305,7 @@ static int ask(struct app *app, struct generation *generation)
 		.pin = app->pin,
 		.run_dir = s->run.path,
 		.generation = generation->number,
+		.program = generation->program,
 		.sources = generation->sources,
 		.pin_fd = s->run.pin_fd,
 	};
@@ -345,8 +314,8 @@ static int ask(struct app *app, struct generation *generation)
 		.query = &query,
 		.power = POWER_CONFIG,
 		.timeout_ms = SETTINGS_TIMEOUT_MS,
-		.keep = { generation->sources, s->run.pin_fd },
-		.keep_count = 2,
+		.keep = { generation->sources, generation->program, s->run.pin_fd },
+		.keep_count = 3,
 	};
 
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
@@ -373,6 +342,7 @@ void generation_begin(struct app *app)
 	}
 	generation->number = ++app->generation_count;
 	generation->sources = FD_NONE;
+	generation->program = FD_NONE;
 	generation->uses_redis = false;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		generation->overlays[i] = FD_NONE;
@@ -403,6 +373,7 @@ static void free_generation(struct app *app, struct generation *generation)
 	for (size_t i = 0; i < OVERLAYS_MAX; i++)
 		fd_close(&generation->overlays[i]);
 	fd_close(&generation->sources);
+	fd_close(&generation->program);
 	release_done(&generation->release);
 	generation->fpm.settings.pool_count = 0;
 	generation->number = 0;

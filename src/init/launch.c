@@ -11,6 +11,7 @@
 
 #include "fpm/overlay.h"
 #include "init/output.h"
+#include "init/power.h"
 #include "init/run_dir.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
@@ -160,20 +161,29 @@ void launch_forget_config(struct master *master)
 	fd_close(&master->config_fd);
 }
 
-/* The container's own filter, where it has one, is its list of what is allowed. */
-static uint32_t filters_of(const struct generation *generation)
+static void name_program(const struct master *master, char link[2 * CONFIG_PATH_SIZE])
 {
-	const uint32_t denied = filter_deny(&generation->fpm.needs);
+	struct text text = text_init(link, 2 * CONFIG_PATH_SIZE);
+	char name[CONFIG_PATH_SIZE];
 
-	switch (generation->fpm.app.confine) {
-	case CONFINE_STANDARD:
-		return filter_is_present() ? denied : denied | FILTER_BIT(FILTER_ALLOW);
-	case CONFINE_STRICT:
-		return denied | FILTER_BIT(FILTER_ALLOW_STRICT);
-	case CONFINE_OFF:
-		break;
-	}
-	return 0;
+	settings_program_link(master->generation->fpm.php_fpm, name, sizeof(name));
+	text_add(&text, "%s/" RUN_DIR_PIN "/%s", master->app->supervisor->run.path, name);
+}
+
+/* Its environment is ours, with two variables that only this child gets. */
+static int start(struct master *master, const struct spawn *spawn, char *sockets)
+{
+	struct supervisor *s = master->app->supervisor;
+	char replica[NAME_SIZE + 48];
+	struct text text = TEXT(replica);
+
+	text_add(&text, "TWINIT_REPLICA=%s/%u%s", master->app->config.name, master->number,
+	         master->rescue ? "r" : "");
+	s->environment[s->environment_count] = sockets;
+	s->environment[s->environment_count + 1] = replica;
+	int r = spawn_start(spawn, &master->child);
+	s->environment[s->environment_count] = NULL;
+	return r;
 }
 
 int launch_master(struct master *master)
@@ -182,23 +192,23 @@ int launch_master(struct master *master)
 	struct supervisor *s = master->app->supervisor;
 	struct generation *generation = master->generation;
 	unsigned overlay = master->rescue ? OVERLAY_RESCUE : master->number - 1;
-	char preload[CONFIG_PATH_SIZE + 32];
+	char preload[CONFIG_PATH_SIZE + 32], program_link[2 * CONFIG_PATH_SIZE];
 	/* The last two are left out where nothing has to be said about preloading. */
 	const char *argv[] = {
 		generation->fpm.php_fpm, "-F", "-y", "/proc/self/fd/3", "-d", preload, NULL
 	};
-	char replica[NAME_SIZE + 48];
-	struct text sockets = TEXT(sockets_buffer), replica_text = TEXT(replica);
-	struct text preload_text = TEXT(preload);
+	struct text sockets = TEXT(sockets_buffer), preload_text = TEXT(preload);
 	struct spawn spawn = {
 		.inheritance = &s->inheritance,
 		.path = generation->fpm.php_fpm,
+		.program_fd = generation->program,
+		.program_link = program_link,
 		.argv = argv,
 		.envp = (const char *const *)s->environment,
 		.fd_count = 1,
 		.stderr_fd = output_of(s, generation),
 		.secrets = s->config->secrets,
-		.filters = filters_of(generation),
+		.filters = power_filters(generation),
 		.identity = generation->fpm.identity,
 		.caps = generation->fpm.caps,
 		.rlimits = generation->fpm.rlimits,
@@ -210,6 +220,7 @@ int launch_master(struct master *master)
 	};
 	int r;
 
+	name_program(master, program_link);
 	if (release_refresh(&generation->release) < 0)
 		log_write(LOG_WARNING, "%s: release '%s' was removed while it is in use",
 		          master->app->config.name, generation->release.path);
@@ -223,13 +234,8 @@ int launch_master(struct master *master)
 	spawn.fds[0] = master->config_fd;
 	if (r >= 0)
 		r = add_sockets(master, &spawn, &sockets);
-	text_add(&replica_text, "TWINIT_REPLICA=%s/%u%s", master->app->config.name, master->number,
-	         master->rescue ? "r" : "");
-	s->environment[s->environment_count] = sockets_buffer;
-	s->environment[s->environment_count + 1] = replica;
 	if (r >= 0)
-		r = spawn_start(&spawn, &master->child);
-	s->environment[s->environment_count] = NULL;
+		r = start(master, &spawn, sockets_buffer);
 	close_private(master, &spawn);
 	if (r < 0) {
 		launch_remove_private(master);

@@ -12,7 +12,6 @@
 #include "util/fs.h"
 #include "util/log.h"
 
-#define PIN "pin"
 #define PID "pid"
 
 static int make_private(int run_fd)
@@ -33,7 +32,7 @@ static int open_at(struct run_dir *run, const char *path)
 	_cleanup_close_ int private_fd = make_private(run_fd);
 	if (private_fd < 0)
 		return private_fd;
-	_cleanup_close_ int pin_fd = make_dir_at(run_fd, PIN, 0755);
+	_cleanup_close_ int pin_fd = make_dir_at(run_fd, RUN_DIR_PIN, 0755);
 	if (pin_fd < 0)
 		return pin_fd;
 	_cleanup_close_ int pid_fd = make_dir_at(run_fd, PID, 01733);
@@ -68,7 +67,7 @@ int run_dir_open(const struct config *config, struct run_dir *run)
 
 struct pin_cover run_dir_cover(const struct run_dir *run)
 {
-	return (struct pin_cover){ .path = run->path, .read_only = PIN, .writable = PID };
+	return (struct pin_cover){ .path = run->path, .read_only = RUN_DIR_PIN, .writable = PID };
 }
 
 void run_dir_say(const struct config *config, const struct run_dir *run)

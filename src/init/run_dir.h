@@ -5,10 +5,12 @@
 #include "release/pin.h"
 #include "util/macros.h"
 
+#define RUN_DIR_PIN "pin"
+
 /*
  *     control       the control socket, mode 0600
  *     private/      status and probe sockets of the masters; only we and our helpers get in
- *     pin/          files that path isolation prepends; readable for PHP
+ *     pin/          files that path isolation prepends, and names of programs; readable for PHP
  *     pid/          pid files, where the operator's FPM configuration has one: any pool's user
  *                   may make a file there and remove his own, as in /tmp
  */

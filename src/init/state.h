@@ -53,6 +53,7 @@ struct generation {
 	struct settings_answer fpm;
 	int overlays[OVERLAYS_MAX]; /* memfds with the configuration of each replica */
 	int sources;                /* memfd with struct session_source; never read here */
+	int program;                /* memfd with php-fpm, see program_copy() */
 	struct relay relay;         /* its own, where a way back is kept: it counts dead workers */
 	bool uses_redis;            /* so the preflight of a roll said */
 	unsigned lanes_of[POOLS_MAX]; /* pool -> index into app->lanes */

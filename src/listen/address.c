@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,12 @@ int address_parse(const char *text, struct address *address)
 bool address_is_unix(const struct address *address)
 {
 	return address->sockaddr.ss_family == AF_UNIX;
+}
+
+int address_backlog(const struct address *address)
+{
+	/* The kernel lowers what is above net.core.somaxconn (listen(2)). */
+	return address->backlog > 0 ? address->backlog : INT_MAX;
 }
 
 const char *address_path(const struct address *address)

@@ -34,6 +34,9 @@ bool address_is_unix(const struct address *address);
 /* The path of a unix address. */
 const char *address_path(const struct address *address);
 
+/* What listen(2) is to be given. */
+int address_backlog(const struct address *address);
+
 /* As FPM reads it in `listen =`: "127.0.0.1:9000", "[::]:9000" or the path. */
 void address_text(const struct address *address, char to[ADDRESS_TEXT_SIZE]);
 

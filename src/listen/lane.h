@@ -7,10 +7,12 @@
  *
  *   TCP    the lanes are one SO_REUSEPORT group; a one-instruction program picks the lane.  The
  *          kernel finds the group by its gate, where nobody is sent.  So the lanes themselves need
- * not have the option, which connections would have from them: whoever runs code in PHP, as our
- * user, could make such a connection a listener of the same port and take its visitors. unix   each
- * lane is a socket of its own, bound under a temporary name; the cutover renames it over the public
- * path.
+ *          not have the option, which connections would have from them: whoever runs code in PHP,
+ *          as our user, could make such a connection a listener of the same port and take its
+ *          visitors.  Where the kernel looks elsewhere first there is no gate, and lanes have it.
+ *
+ *   unix   each lane is a socket of its own, bound under a temporary name; the cutover renames it
+ *          over the public path.
  *
  * Where the kernel refuses the program there is one lane only, shared by old and new masters, and
  * lanes->steered is false.
@@ -30,7 +32,7 @@ enum { LANE_COUNT = 4 };
 
 struct lanes {
 	struct address address;
-	int gate;            /* FD_NONE: not open */
+	int gate;            /* FD_NONE: none */
 	int fds[LANE_COUNT]; /* FD_NONE: not open */
 	unsigned active;     /* the lane that gets new connections */
 	bool steered;
@@ -41,7 +43,7 @@ struct lanes {
 void lanes_init(struct lanes *lanes);
 
 /*
- * Open all lanes of @address and listen; lane 0 is the active one.  Never blocks.
+ * Open all lanes of @address and listen; lane 0 is the active one.  Blocks for 0.1 s at most.
  *
  * Returns 0; -EADDRINUSE when somebody else has the address (a socket of ours never shares it with
  * a stranger's); or -errno.  On failure *@lanes is empty again.

@@ -3,6 +3,8 @@
  * default list is the measure, so nobody has more than in a plain container, also of what comes
  * with later kernels.  Loaded besides the list of what is denied.
  */
+#include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "policy/policy.h"
@@ -63,16 +65,51 @@ static const char *const wide[] = {
 };
 /* clang-format on */
 
+/* The kernel has pairs of AF_UNIX only, and refuses others with an error that programs know. */
+static int allow_pairs(scmp_filter_ctx filter)
+{
+	static const unsigned families[] = { AF_UNIX, AF_INET, AF_INET6 };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++) {
+		const struct scmp_arg_cmp is = policy_low_half(0, families[i]);
+
+		r = policy_rule_if(filter, SCMP_ACT_ALLOW, "socketpair", &is, 1);
+	}
+	return r;
+}
+
+static bool is_among(int family, const int families[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (families[i] == family)
+			return true;
+	return false;
+}
+
+/* As a kernel does that was built without them. */
+static int refuse_families(scmp_filter_ctx filter, const int but[], size_t count)
+{
+	int r = 0;
+
+	for (int family = 0; r >= 0 && family < AF_MAX; family++) {
+		const struct scmp_arg_cmp is = policy_low_half(0, (unsigned)family);
+
+		if (!is_among(family, but, count))
+			r = policy_rule_if(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", &is, 1);
+	}
+	return r;
+}
+
 /* NETLINK is how the C library finds the addresses of this machine (getaddrinfo(3)). */
 static int allow_sockets(scmp_filter_ctx filter)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
-	const struct scmp_arg_cmp is_unix = policy_low_half(0, AF_UNIX);
-	int r = policy_rule_if(filter, SCMP_ACT_ALLOW, "socketpair", &is_unix, 1);
+	int r = allow_pairs(filter);
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++)
 		r = policy_allow_socket(filter, families[i]);
-	return r;
+	return r < 0 ? r : refuse_families(filter, families, ARRAY_SIZE(families));
 }
 
 int policy_allow_strict(scmp_filter_ctx filter)

@@ -149,6 +149,36 @@ static int refuse_devices(scmp_filter_ctx filter)
 	return r;
 }
 
+/*
+ * Process 1 is twinit where it matters.  Where PHP has its user it could otherwise be stopped, by a
+ * limit of its processor time too, or be flooded until a signal of the operator's is one of many.
+ */
+static int refuse_init(scmp_filter_ctx filter)
+{
+	static const struct {
+		const char *name;
+		unsigned argument; /* that names the process */
+	} calls[] = {
+		{ "kill", 0 },
+		{ "tkill", 0 },
+		{ "tgkill", 0 },
+		{ "rt_sigqueueinfo", 0 },
+		{ "rt_tgsigqueueinfo", 0 },
+		{ "prlimit64", 0 },
+		{ "sched_setaffinity", 0 },
+		{ "sched_setattr", 0 },
+		{ "sched_setparam", 0 },
+		{ "sched_setscheduler", 0 },
+		{ "setpriority", 1 },
+		{ "ioprio_set", 1 },
+	};
+	int r = policy_rule(filter, REFUSE, "pidfd_send_signal");
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(calls); i++)
+		r = refuse_if(filter, calls[i].name, policy_low_half(calls[i].argument, 1));
+	return r;
+}
+
 int policy_deny(scmp_filter_ctx filter)
 {
 	int r = 0;
@@ -159,7 +189,9 @@ int policy_deny(scmp_filter_ctx filter)
 		r = refuse_namespaces(filter);
 	if (r >= 0)
 		r = refuse_sockets(filter);
-	return r < 0 ? r : refuse_devices(filter);
+	if (r >= 0)
+		r = refuse_devices(filter);
+	return r < 0 ? r : refuse_init(filter);
 }
 
 int policy_deny_ptrace(scmp_filter_ctx filter)

@@ -35,12 +35,12 @@ enum {
  * The private directory belongs to our group.  Where we cannot become somebody else (no CAP_SETUID,
  * a user namespace with one id) the helper stays what we are, without capabilities.
  */
-static void become_nobody(gid_t gid)
+static int become_nobody(gid_t gid)
 {
-	if (geteuid() != 0)
-		return;
-	(void)(setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
-	       setresuid(NOBODY, NOBODY, NOBODY) == 0);
+	if (geteuid() != 0 || (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+	                       setresuid(NOBODY, NOBODY, NOBODY) == 0))
+		return 0;
+	return errno == EPERM || errno == EINVAL ? 0 : -errno;
 }
 
 enum who { OURS, NOBODY_OF_OUR_GROUP, NOBODY_AT_ALL };
@@ -72,7 +72,9 @@ static int drop_capabilities(const struct kind *kind)
 	if (r < 0)
 		return r;
 	if (kind->who != OURS)
-		become_nobody(kind->who == NOBODY_OF_OUR_GROUP ? getegid() : NOBODY);
+		r = become_nobody(kind->who == NOBODY_OF_OUR_GROUP ? getegid() : NOBODY);
+	if (r < 0)
+		return r;
 	if (MEMORY_LIMITED && !kind->unlimited && setrlimit(RLIMIT_AS, &memory) < 0)
 		return -errno;
 	return caps_keep(0);

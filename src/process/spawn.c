@@ -98,9 +98,9 @@ static int no_new_privileges(const struct spawn *spawn)
 }
 
 /* Move @fd out of the way of the final numbers. */
-static int move_up(int fd, size_t count)
+static int move_up(int fd)
 {
-	int moved = fcntl(fd, F_DUPFD_CLOEXEC, SPAWN_FIRST_FD + (int)count);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, SPAWN_PROGRAM_FD + 1);
 
 	return moved < 0 ? -errno : moved;
 }
@@ -110,30 +110,47 @@ static int place(int fd, int number)
 	return dup2(fd, number) < 0 ? -errno : 0;
 }
 
+static int place_standard(const struct spawn *spawn)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int r = null < 0 ? -errno : place(spawn->stderr_fd, STDERR_FILENO);
+
+	if (r >= 0)
+		r = place(STDERR_FILENO, STDOUT_FILENO);
+	return r < 0 ? r : place(null, STDIN_FILENO);
+}
+
+/* Only for the exec itself. */
+static int place_program(int fd)
+{
+	return fd >= 0 && dup3(fd, SPAWN_PROGRAM_FD, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
 static int hand_descriptors_over(const struct spawn *spawn, int *report_fd)
 {
-	int moved[SPAWN_FDS_MAX], keep[SPAWN_FDS_MAX + 1];
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int r = null < 0 ? -errno : 0;
+	int moved[SPAWN_FDS_MAX], keep[SPAWN_FDS_MAX + 2];
+	int program = spawn->program_fd < 0 ? FD_NONE : move_up(spawn->program_fd);
+	int r = spawn->program_fd < 0 ? 0 : program;
+	size_t kept = 0;
 
 	for (size_t i = 0; r >= 0 && i < spawn->fd_count; i++)
-		r = moved[i] = move_up(spawn->fds[i], spawn->fd_count);
+		r = moved[i] = move_up(spawn->fds[i]);
 	if (r >= 0)
-		r = move_up(*report_fd, spawn->fd_count);
+		r = move_up(*report_fd);
 	if (r < 0)
 		return r;
-	*report_fd = r;
-	if ((r = place(spawn->stderr_fd, STDERR_FILENO)) < 0 ||
-	    (r = place(STDERR_FILENO, STDOUT_FILENO)) < 0 || (r = place(null, STDIN_FILENO)) < 0)
-		return r;
-	for (size_t i = 0; i < spawn->fd_count; i++) {
-		keep[i] = SPAWN_FIRST_FD + (int)i;
-		r = place(moved[i], keep[i]);
-		if (r < 0)
-			return r;
+	keep[kept++] = *report_fd = r;
+	r = place_standard(spawn);
+	for (size_t i = 0; r >= 0 && i < spawn->fd_count; i++) {
+		r = place(moved[i], SPAWN_FIRST_FD + (int)i);
+		keep[kept++] = SPAWN_FIRST_FD + (int)i;
 	}
-	keep[spawn->fd_count] = *report_fd;
-	close_all_but(keep, spawn->fd_count + 1);
+	if (r >= 0)
+		r = place_program(program);
+	if (r < 0)
+		return r;
+	keep[kept++] = SPAWN_PROGRAM_FD;
+	close_all_but(keep, kept);
 	rlimits_give_back(spawn->inheritance->open_files);
 	return 0;
 }
@@ -143,8 +160,14 @@ static int load_filters(const struct spawn *spawn)
 	return filter_load(spawn->filters);
 }
 
+/*
+ * A process whose program it may not read is not dumpable (exec.c, would_dump()): other processes
+ * of its user, PHP's above all, can neither read its memory and environment nor write to them.
+ */
 static int execute(const struct spawn *spawn)
 {
+	if (spawn->program_fd >= 0)
+		execve(spawn->program_link, (char *const *)spawn->argv, environ);
 	execve(spawn->path, (char *const *)spawn->argv, environ);
 	return -errno;
 }

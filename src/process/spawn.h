@@ -18,13 +18,19 @@
 #include "release/pin.h"
 #include "util/macros.h"
 
-enum { SPAWN_FDS_MAX = 64, SPAWN_FIRST_FD = 3 };
+enum {
+	SPAWN_FIRST_FD = 3,
+	SPAWN_FDS_MAX = 64,
+	SPAWN_PROGRAM_FD = SPAWN_FIRST_FD + SPAWN_FDS_MAX,
+};
 
 struct spawn {
 	const struct inheritance *inheritance;
-	const char *path;        /* program */
-	const char *const *argv; /* NULL-terminated */
-	const char *const *envp; /* NULL-terminated */
+	const char *path; /* program */
+	int program_fd;   /* a copy of it, run in its place where that works; FD_NONE: none */
+	const char *program_link; /* a name for SPAWN_PROGRAM_FD, where the copy is then */
+	const char *const *argv;  /* NULL-terminated */
+	const char *const *envp;  /* NULL-terminated */
 	int fds[SPAWN_FDS_MAX]; /* fds[i] becomes descriptor SPAWN_FIRST_FD + i; all others close */
 	size_t fd_count;
 	int stderr_fd;       /* becomes stdout and stderr */

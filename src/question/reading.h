@@ -1,7 +1,8 @@
 /*
  * reading.h - the FPM configuration while the settings helper reads it.  Shared by its parts:
  * settings.c runs FPM, fpm_info.c asks it for PHP's settings, accounts.c turns names into numbers,
- * privileges.c decides as whom and with what masters run, replica_config.c writes what replicas are
+ * privileges.c decides as whom and with what masters run, program_copy.c copies the program,
+ * replica_config.c writes what replicas are
  * started with.
  */
 #pragma once
@@ -42,6 +43,9 @@ MUST_CHECK int replica_config_write_sources(struct reading *r);
 
 /* As whom masters run, and what they need beyond what every process may do. */
 MUST_CHECK int privileges_decide(struct reading *r);
+
+/* A copy of php-fpm that masters' user may run and not read, where that is possible and of use. */
+MUST_CHECK int program_copy(struct reading *r);
 
 /* The prepended files of path isolation, and an overlay for each replica into query->overlays. */
 MUST_CHECK int replica_config_write(struct reading *r);

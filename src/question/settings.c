@@ -245,20 +245,11 @@ static int read_pools(struct reading *r)
 void settings_run(const void *query, int answer_fd)
 {
 	static int (*const steps[])(struct reading *) = {
-		read_config,
-		look_at_limits,
-		load_secrets,
-		resolve_release,
-		find_program,
-		fpm_info_read,
-		fpm_info_try_opcache,
-		find_config,
-		read_dump,
-		read_settings,
-		read_pools,
-		privileges_decide,
-		accounts_read_owners,
-		replica_config_write_sources,
+		read_config,          look_at_limits,       load_secrets,
+		resolve_release,      find_program,         fpm_info_read,
+		fpm_info_try_opcache, find_config,          read_dump,
+		read_settings,        read_pools,           privileges_decide,
+		program_copy,         accounts_read_owners, replica_config_write_sources,
 		replica_config_write,
 	};
 	static struct settings_answer answer;
@@ -363,6 +354,6 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 	end_text(answer->release, sizeof(answer->release));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
 	end_text(answer->preload, sizeof(answer->preload));
-	return !answer->ok ||
-	       (app_fits(&answer->app) && pools_fit(&answer->settings) && identity_fits(answer));
+	return !answer->ok || (is_bool(&answer->copied) && app_fits(&answer->app) &&
+	                       pools_fit(&answer->settings) && identity_fits(answer));
 }

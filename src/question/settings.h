@@ -37,7 +37,8 @@ struct settings_query {
 	const char *run_dir;        /* absolute */
 	unsigned generation;        /* part of the names of files made for it */
 	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
-	int sources;                /* the same, for an array of struct session_source */
+	int program;                /* an empty memfd for a copy of php-fpm */
+	int sources;                /* an empty memfd for an array of struct session_source */
 	int pin_fd;                 /* the directory for prepended files */
 };
 
@@ -63,6 +64,7 @@ struct settings_answer {
 	struct app_config app;       /* as the configuration is now */
 	char release[RELEASE_PATH_SIZE]; /* what the link names; its descriptor comes along */
 	char php_fpm[CONFIG_PATH_SIZE];
+	bool copied; /* query->program is php-fpm, and settings_program_link() leads there */
 	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has
 	                                   it */
 	struct fpm_settings settings;   /* listen is numeric */
@@ -82,6 +84,9 @@ void settings_run(const void *query, int answer_fd);
  * its numbers are checked and its strings ended here.
  */
 bool settings_answer_check(struct settings_answer *answer, size_t size);
+
+/* The name of the link to the copy of @php_fpm, below run_dir/pin. */
+void settings_program_link(const char *php_fpm, char *to, size_t size);
 
 /* The name of a pool's prepended file, below run_dir/pin. */
 void settings_prepend_name(const char *app, unsigned generation, const char *pool, char *to,

@@ -1,8 +1,10 @@
 #include "question/trial.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fpm/overlay.h"
 #include "process/helper.h"
@@ -12,6 +14,13 @@
 #include "util/text.h"
 
 enum { AGAIN_MS = 250 };
+
+/* What we lack ourselves says nothing about the master: who asked has it tried again. */
+static void look_at_ourselves(int error)
+{
+	if (error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM)
+		_exit(EXIT_FAILURE);
+}
 
 /*
  * The socket was listening before the master was started, so there is nothing to poll for: the
@@ -33,6 +42,7 @@ static bool pool_answers(const struct trial_query *query, unsigned pool, uint64_
 
 	fastcgi_reply_init(&reply, out, sizeof(out), err, sizeof(err));
 	int r = fcgi_ask(query->private_fd, query->probes[pool], &ping, until_ms, &reply);
+	look_at_ourselves(r);
 	if (r < 0) {
 		text_add(why, "%s",
 		         r == -ETIMEDOUT ? "was not ready within start_timeout"
@@ -67,6 +77,7 @@ static bool is_healthy(const struct trial_query *query, uint64_t until_ms,
 		int r = page_ask(query->private_fd, query->pages, query->root, query->health,
 		                 until_ms, &page);
 
+		look_at_ourselves(r);
 		answer->health = page.status;
 		if (r >= 0 && page_is_well(&page))
 			return true;

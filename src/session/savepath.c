@@ -128,6 +128,16 @@ static int read_list(struct parser *parser, const char *text)
 	return 0;
 }
 
+/* PHP divides by the sum, in as many bits: a multiple of 2^32 ends each worker with SIGFPE. */
+static uint32_t sum_of_weights(const struct save_path *path)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < path->count; i++)
+		sum += (uint32_t)path->stores[i].weight;
+	return sum;
+}
+
 int save_path_parse(const char *text, struct save_path *path, char *why, size_t why_size)
 {
 	return save_path_parse_for(text, 0, path, why, why_size);
@@ -149,6 +159,11 @@ int save_path_parse_for(const char *text, unsigned phpredis, struct save_path *p
 		return r;
 	if (path->count == 0) {
 		text_add(&parser.why, "session.save_path is empty; write \"tcp://HOST:PORT?...\"");
+		return -EINVAL;
+	}
+	if (sum_of_weights(path) == 0) {
+		text_add(&parser.why, "session.save_path has weights on which PHP crashes; write "
+		                      "weights below 1000");
 		return -EINVAL;
 	}
 	return 0;

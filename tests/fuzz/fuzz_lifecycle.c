@@ -26,8 +26,7 @@ static bool has_process(enum master_state state)
 /* Only the kernel is waited for without a deadline, and who is ready is not waited for. */
 static bool has_deadline(enum master_state state)
 {
-	return state != MASTER_GONE && state != MASTER_READY && state != MASTER_ABORTING &&
-	       state != MASTER_KILLING;
+	return state != MASTER_GONE && state != MASTER_READY && state != MASTER_KILLING;
 }
 
 static void act(struct master *master, enum master_action action)
@@ -42,6 +41,7 @@ static void act(struct master *master, enum master_action action)
 		master->armed = false;
 		break;
 	case ACTION_WATCH:
+	case ACTION_ABORT:
 	case ACTION_QUIT:
 	case ACTION_TERM:
 		assert(master->process && !master->killed);
@@ -85,8 +85,7 @@ static void deliver(struct master *master, enum master_event event)
 	act(master, t.action);
 	assert(master->process == has_process(master->state));
 	assert(master->armed == has_deadline(master->state));
-	assert(!master->killed || master->state == MASTER_ABORTING ||
-	       master->state == MASTER_KILLING || !master->process);
+	assert(!master->killed || master->state == MASTER_KILLING || !master->process);
 }
 
 /* Can it be, now that there is this process and this deadline? */

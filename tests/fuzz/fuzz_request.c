@@ -227,8 +227,10 @@ static void begin(void)
 static void end(void)
 {
 	refusals = 0;
-	for (int i = 0; i < PEERS / 8; i++)
+	for (int i = 0; i < PEERS / 4; i++) {
+		now_ms += CLIENT_PATIENCE_MS / 32; /* a server that had to rest is back soon */
 		turn();
+	}
 	now_ms += CLIENT_PATIENCE_MS;
 	turn();
 	for (int i = 0; i < CLIENTS_MAX; i++)

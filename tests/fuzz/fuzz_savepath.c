@@ -3,6 +3,7 @@
 
 #include "fuzz.h"
 
+#include "session/choose.h"
 #include "session/savepath.h"
 
 enum {
@@ -35,6 +36,9 @@ static void check_whole(const char *text, const struct save_path *path)
 	for (size_t i = 0; i < path->count; i++)
 		check_store(&path->stores[i]);
 	check_secret(text, path->trap);
+	/* A session, whatever its name, has one place. */
+	const struct store_address *store = choose_store(path, text);
+	assert(store >= path->stores && store < path->stores + path->count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -25,6 +25,8 @@
 #include "question/limits.h"
 #include "question/program.h"
 #include "question/settings.h"
+#include "session/doubts.h"
+#include "session/plan.h"
 #include "session/store.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -65,7 +67,6 @@ int __wrap_config_load(const char *file, char *const environment[], struct confi
 int __wrap_secrets_load(const char *names, char *why, size_t why_size);
 int __wrap_release_resolve(const char *link, struct release *to, char *why, size_t why_size);
 struct room __wrap_limits_look(const char *cgroup, const pid_t masters[], size_t count);
-int __wrap_filter_write(int fd, const struct filter_needs *needs);
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **list);
 int __wrap_access(const char *path, int mode);
@@ -142,12 +143,6 @@ struct room __wrap_limits_look(const char *cgroup, const pid_t masters[], size_t
 {
 	assert(cgroup[0] && masters && count == 0);
 	return room_unlimited();
-}
-
-int __wrap_filter_write(int fd, const struct filter_needs *needs)
-{
-	assert(fd >= 0 && needs);
-	return 0;
 }
 
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
@@ -272,6 +267,24 @@ static void check_prepend(int fd)
 	free(plain);
 }
 
+/* What the helper that asks the stores is given: whatever it says, there is something to say. */
+static void check_sources(int fd)
+{
+	static struct session_source source;
+	static struct findings findings;
+	_cleanup_free_ struct plan *plan = calloc(1, sizeof(*plan));
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	assert(plan && size % (off_t)sizeof(source) == 0);
+	memset(&findings, 0, sizeof(findings));
+	for (off_t at = 0; at < size; at += (off_t)sizeof(source)) {
+		assert(pread(fd, &source, sizeof(source), at) == sizeof(source));
+		plan_add(plan, &source, &findings);
+		doubts_note(&source, &findings);
+	}
+	assert(findings.count > 0 || plan->count + plan->cluster_count > 0 || size == 0);
+}
+
 static void check_text(const char *text, size_t size)
 {
 	assert(strnlen(text, size) < size);
@@ -290,7 +303,7 @@ static void check_app(const struct app_config *config)
 	CHECK_TEXT(config->health);
 	CHECK_TEXT(config->warm);
 	assert(config->replicas >= 1 && config->replicas <= REPLICAS_MAX);
-	assert(config->workers <= WORKERS_FULL);
+	assert(config->workers <= WORKERS_FULL && config->confine <= CONFINE_OFF);
 	/* UBSan sees a bool that is neither. */
 	assert(config->read_only + config->docroot_set <= 2);
 }
@@ -355,7 +368,6 @@ static void run(struct input *input)
 		.pin = flags & PATH ? PIN_PATH : PIN_MOUNT,
 		.run_dir = "/run/twinit",
 		.generation = 7,
-		.filter = STDIN_FILENO,
 		.sources = memfd_create("sources", MFD_CLOEXEC),
 		.pin_fd = FD_NONE,
 	};
@@ -381,7 +393,7 @@ static void run(struct input *input)
 		check_prepend(prepends[i]);
 		(void)close(prepends[i]);
 	}
-	assert(lseek(query.sources, 0, SEEK_END) % (off_t)sizeof(struct session_source) == 0);
+	check_sources(query.sources);
 	(void)close(query.sources);
 }
 

@@ -117,3 +117,33 @@ def test_run_dir_is_hidden_where_masters_have_a_namespace(make_site, mode):
     seen = probe(site)
     assert seen["run_dir"] == [*(["control", "private"] if mode == "path" else []), "pin", "pid"], seen
     site.roll_to(2)
+
+
+LOOK = """<?php
+foreach (['environ', 'mem', 'maps', 'root/', 'fd/0'] as $name)
+    if (@fopen("/proc/$_GET[pid]/$name", 'r')) echo $name, " is open\\n";
+"""
+
+
+def of_root(pid):
+    """Whether the kernel gives /proc/PID to root, as it does with a process that is not dumpable."""
+    return Path("/proc/%d/environ" % pid).stat().st_uid == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_processes_of_phps_user_do_not_see_into_each_other(make_site, mode):
+    site = make_site(env=MODES[mode])
+    pids = [pid for pids in tree(site.task.pid).values() for pid in pids]
+    assert len(pids) > 2 and all(map(of_root, pids)), [(pid, title(pid), of_root(pid)) for pid in pids]
+    # What others know them by is as ever.
+    names = {Path("/proc/%d/comm" % pid).read_text().strip() for pid in pids}
+    assert len(names) == 1 and names.pop().startswith("php-fpm")
+    other = fpm_masters(site.task.pid)[0]
+    page(site, 1, "look.php").write_text(LOOK)
+    inside = re.search(r"^NSpid:.*\s(\d+)$", Path("/proc/%d/status" % other).read_text(), re.M)[1]
+    assert site.get("/look.php?pid=%s" % inside).body == ""
+
+
+def test_a_slow_log_needs_processes_that_can_be_looked_into(make_site):
+    site = make_site(env=QUICK_STOP, pool={"request_slowlog_timeout": "1s", "slowlog": "/dev/null"})
+    assert not any(of_root(pid) for pids in tree(site.task.pid).values() for pid in pids)

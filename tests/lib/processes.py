@@ -91,7 +91,7 @@ def fpm_masters(pid):
 def runs_fpm(pid):
     """True from exec on, before it has its title, until it is dead."""
     try:
-        return os.path.basename(os.readlink("/proc/%d/exe" % pid)).startswith("php-fpm")
+        return "php-fpm" in os.path.basename(os.readlink("/proc/%d/exe" % pid))  # or a memfd of that name
     except (FileNotFoundError, ProcessLookupError):
         return False
 

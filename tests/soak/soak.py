@@ -110,8 +110,10 @@ class Soak:
         self._reader.start()
 
     def _read_crowd(self):
-        for line in self.crowd.stdout:
-            self.judge.record(Request(*json.loads(line)))
+        with open(self.folder / "requests", "w") as copy:
+            for line in self.crowd.stdout:
+                copy.write(line)
+                self.judge.record(Request(*json.loads(line)))
         if not self.over.is_set():
             self.broke("the crowd has gone")
 
@@ -274,6 +276,7 @@ class Soak:
         self.released.set()
         self.site.stop()
         shutil.move(self.site.directory / "log", self.folder / "log")
+        shutil.move(self.site.directory / "sock" / "begun", self.folder / "begun")
         for name in (self.site.task.run_dir, self.site.directory / "app"):
             subprocess.run(["umount", name], check=False)
         shutil.rmtree(self.site.directory, ignore_errors=True)

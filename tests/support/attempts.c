@@ -151,7 +151,8 @@ static pid_t parent_of(pid_t pid)
 
 static void note_process(pid_t pid, pid_t own_worker)
 {
-	if (is_titled(pid, "php-fpm: master") && pid != targets[OWN_MASTER])
+	/* A worker has its master's title at first. */
+	if (is_titled(pid, "php-fpm: master") && pid != targets[OWN_MASTER] && parent_of(pid) == 1)
 		targets[OTHER_MASTER] = pid;
 	if (!is_titled(pid, "php-fpm: pool www") || pid == own_worker)
 		return;

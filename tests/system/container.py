@@ -524,7 +524,8 @@ class Container:
                 continue
             try:
                 if mark in Path("/proc", entry, "environ").read_bytes().split(b"\0"):
-                    if os.readlink("/proc/%s/exe" % entry) == str(stub()):
+                    # A master runs a copy of it.
+                    if os.readlink("/proc/%s/exe" % entry) in (str(stub()), "/memfd:php-fpm (deleted)"):
                         found.append(int(entry))
             except OSError:
                 pass

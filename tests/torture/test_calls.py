@@ -9,7 +9,8 @@ from faults import CALLS
 
 # Cannot fail, or only with wrong arguments; or are for commands, `twinit -- CMD` and addresses that are names.
 NO_TORTURE = """
-_GLOBAL_OFFSET_TABLE_ _exit assert_fail cap_free cap_get_flag cap_set_flag clock_gettime closedir ctype_b_loc environ errno_location
+_GLOBAL_OFFSET_TABLE_
+_exit assert_fail cap_free cap_get_flag cap_set_flag clock_gettime closedir ctype_b_loc environ errno_location
 execvp explicit_bzero fclose feof fprintf fputc free freeReplyObject freeaddrinfo freeifaddrs fwrite
 gai_strerror getaddrinfo getdelim getegid getenv geteuid gethostname getnameinfo getpgrp getpid getrlimit
 inet_ntop inet_pton ini_parse_stream isatty json_array json_array_append_new json_array_get json_array_size

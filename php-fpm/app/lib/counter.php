@@ -4,6 +4,9 @@
 /**
  * Calls one of PHP's session functions, and logs what it has to say without the end of it: PHP shows the whole
  * save path there, which may hold the password of the store.
+ *
+ * False whenever it has something to say: without the lock PHP goes on with what it read, drops what it should write,
+ * and returns true all the same.
  */
 function session_call(callable $function): bool
 {
@@ -13,7 +16,7 @@ function session_call(callable $function): bool
     if ($said !== '') {
         error_log('session: ' . preg_replace('/[.]? (\(path: |Please verify).*/s', '', $said));
     }
-    return $done;
+    return $done && $said === '';
 }
 
 /** Adds one and returns the new count; null when the session store does not answer. */

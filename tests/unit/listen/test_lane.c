@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 
@@ -235,6 +236,35 @@ static void make_listener_of_visitor(void *context)
 		close(visitor);
 	}
 	lanes_close(&lanes);
+}
+
+/* No loopback: who tries the gate does not come back, and does without. */
+static void open_where_nothing_can_be_tried(void *context)
+{
+	struct address address;
+	struct lanes lanes;
+	int shared = 0;
+	socklen_t size = sizeof(shared);
+
+	(void)context;
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(address_parse("0.0.0.0:9000", &address) == 0);
+	CHECK(lanes_open(&lanes, &address) == 0);
+	CHECK(lanes.steered && lanes.gate == FD_NONE);
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		CHECK(getsockopt(lanes.fds[lane], SOL_SOCKET, SO_REUSEPORT, &shared, &size) == 0);
+		CHECK(shared == 1);
+		CHECK(lanes_cutover(&lanes, lane) == 0);
+	}
+	CHECK(lanes_refuse_new(&lanes) == 0);
+	lanes_close(&lanes);
+}
+
+static void test_a_gate_that_cannot_be_tried_is_not_relied_on(void **state)
+{
+	(void)state;
+	only_as_root();
+	in_child(open_where_nothing_can_be_tried, NULL);
 }
 
 static void test_a_connection_cannot_become_a_listener_of_the_port(void **state)
@@ -799,6 +829,7 @@ int main(void)
 		TEST(test_we_can_reach_a_unix_lane_where_nobody_comes),
 		TEST(test_a_bare_port_takes_both_families),
 		TEST(test_a_connection_cannot_become_a_listener_of_the_port),
+		TEST(test_a_gate_that_cannot_be_tried_is_not_relied_on),
 		TEST(test_any_ipv6_leaves_ipv4_to_others),
 		TEST(test_a_port_is_never_shared_with_a_stranger),
 		TEST(test_the_port_is_free_again_after_closing),

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 
 #include "../util/forked.h"
@@ -93,6 +94,7 @@ static void prepare(struct run *run)
 	run->spawn = (struct spawn){
 		.inheritance = &inheritance,
 		.path = self,
+		.program_fd = FD_NONE,
 		.argv = report_argv,
 		.envp = report_envp,
 		.stderr_fd = run->out[1],
@@ -338,6 +340,47 @@ static void test_it_sees_its_own_release(void **state)
 	assert_string_equal(run.said, "one");
 }
 
+static int copy_of(const char *program)
+{
+	int fd = numbered("copy"), from = open(program, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	assert_int_equal(fstat(from, &st), 0);
+	assert_int_equal(sendfile(fd, from, NULL, (size_t)st.st_size), st.st_size);
+	assert_int_equal(fchmod(fd, 0111), 0);
+	close(from);
+	return fd;
+}
+
+/* The owner of /proc/PID is root's where the process is not dumpable (proc(5)). */
+static void test_who_may_not_read_his_program_cannot_be_looked_into(void **state)
+{
+	static const char *const look[] = { "sh", "-c",
+		                            "stat -c %u /proc/$$/environ; cat /proc/$$/comm; "
+		                            "readlink /proc/$$/fd/67",
+		                            NULL };
+	char link[SCRATCH_PATH_SIZE];
+	struct run run;
+
+	(void)state;
+	only_as_root();
+	snprintf(link, sizeof(link), "%s", at("%s/shell", scratch_root));
+	assert_int_equal(symlink("/proc/self/fd/67", link), 0);
+	for (int copied = 1; copied >= 0; copied--) {
+		prepare(&run);
+		run.spawn.path = "/bin/sh";
+		run.spawn.argv = look;
+		run.spawn.identity = (struct identity){ .uid = NOBODY, .gid = NOBODY };
+		run.spawn.program_fd = copy_of("/bin/sh");
+		/* Where the copy cannot be run the program is. */
+		run.spawn.program_link = copied ? link : "/nowhere/shell";
+		go(&run);
+		assert_int_equal(run.error, 0);
+		assert_string_equal(run.said, copied ? "0\nshell\n" : "65534\nsh\n");
+		close(run.spawn.program_fd);
+	}
+}
+
 static void test_secrets_are_read_from_their_files(void **state)
 {
 	struct run run;
@@ -536,6 +579,7 @@ int main(int argc, char *argv[])
 		TEST(test_root_becomes_the_pools_user_without_capabilities),
 		TEST(test_it_lives_under_the_filter),
 		TEST(test_it_sees_its_own_release),
+		TEST(test_who_may_not_read_his_program_cannot_be_looked_into),
 		TEST(test_secrets_are_read_from_their_files),
 		TEST(test_each_stage_that_fails_is_reported),
 		TEST(test_who_fails_is_only_heard_when_it_is_dead),

@@ -1,0 +1,75 @@
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "process/spawn.h"
+#include "question/reading.h"
+#include "util/cleanup.h"
+#include "util/fs.h"
+
+enum { PROGRAM_MAX = 64 * 1024 * 1024 };
+
+void settings_program_link(const char *php_fpm, char *to, size_t size)
+{
+	const char *slash = strrchr(php_fpm, '/');
+	struct text text = text_init(to, size);
+
+	/* The kernel names the process after it, so it has to be what ps shows elsewhere. */
+	text_add(&text, "bin/%s", slash ? slash + 1 : php_fpm);
+}
+
+/* A script is read by its interpreter, which could not. */
+static bool is_binary(int fd)
+{
+	char magic[SELFMAG];
+
+	return pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+	       memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
+static bool copy(const char *path, int to)
+{
+	_cleanup_close_ int from = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (from < 0 || fstat(from, &st) < 0 || st.st_size > PROGRAM_MAX || !is_binary(from))
+		return false;
+	for (off_t at = 0; at < st.st_size;)
+		if (sendfile(to, from, &at, (size_t)(st.st_size - at)) <= 0)
+			return false;
+	/* Sealed by us: a descriptor for writing is not left behind. */
+	return fchmod(to, 0111) == 0 &&
+	       fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) ==
+	               0;
+}
+
+static bool make_link(int pin_fd, const char *name)
+{
+	char target[FD_PATH_SIZE];
+	struct text text = TEXT(target);
+
+	text_add(&text, "/proc/self/fd/%d", SPAWN_PROGRAM_FD);
+	_cleanup_close_ int bin_fd = make_dir_at(pin_fd, "bin", 0755);
+	if (bin_fd < 0)
+		return false;
+	return symlinkat(target, pin_fd, name) == 0 || errno == EEXIST;
+}
+
+/*
+ * Not for FPM's slow log, which reads workers' memory.  Where it cannot be had masters run the
+ * program itself, and processes of one user see into each other as they do everywhere.
+ */
+int program_copy(struct reading *r)
+{
+	char name[CONFIG_PATH_SIZE];
+
+	settings_program_link(r->answer->php_fpm, name, sizeof(name));
+	r->answer->copied = !r->answer->needs.ptrace &&
+	                    copy(r->answer->php_fpm, r->query->program) &&
+	                    make_link(r->query->pin_fd, name);
+	return 0;
+}
