@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 
 
-# Where a sanitized twinit writes what was found (`make check-system-asan`).
+# Where sanitizers and valgrind write what they have found (`make check-system-asan`, `make check-system-valgrind`).
 REPORTS = os.environ.get("REPORTS") and Path(os.environ["REPORTS"])
 
 
@@ -31,10 +31,11 @@ def pytest_configure():
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_teardown():
-    """A test whose twinit, or a child or client of it, made a sanitizer report something has failed."""
+    """A test whose twinit, or a child or client of it, made a sanitizer or valgrind report something has failed."""
     yield
-    found = sorted(REPORTS.iterdir()) if REPORTS else []
-    texts = [path.read_text(errors="replace") for path in found]
-    for path in found:
+    reports = {path: path.read_text(errors="replace") for path in sorted(REPORTS.iterdir())} if REPORTS else {}
+    # Valgrind begins with an empty one.
+    reports = {path: text for path, text in reports.items() if text}
+    for path in reports:
         path.unlink(missing_ok=True)  # of several at once, another may have been faster
-    assert not texts, "a sanitizer reported:\n%s" % "\n".join(texts)
+    assert not reports, "reported:\n%s" % "\n".join(reports.values())

@@ -18,9 +18,9 @@ static int read_effective(uint64_t *set)
 {
 	cap_t caps = cap_get_proc();
 
+	*set = 0;
 	if (!caps)
 		return -errno;
-	*set = 0;
 	for (int cap = 0; exists(cap); cap++) {
 		cap_flag_value_t value = CAP_CLEAR;
 

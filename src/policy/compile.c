@@ -126,7 +126,7 @@ static int compile(size_t policy)
 	if (r >= 0)
 		r = print(fd, policies[policy].name);
 	seccomp_release(filter);
-	close(fd);
+	(void)close(fd);
 	return r;
 }
 

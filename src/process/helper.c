@@ -24,8 +24,8 @@ enum {
 	ANSWERS_A_TURN = 16,
 	MEMORY = 256 * 1024 * 1024,
 	DYING_MS = 500, /* what SIGKILL is given */
-#ifdef __SANITIZE_ADDRESS__
-	MEMORY_LIMITED = 0, /* AddressSanitizer keeps terabytes of addresses for itself */
+#ifdef ADDRESSES_UNLIMITED
+	MEMORY_LIMITED = 0, /* AddressSanitizer and valgrind keep many addresses for themselves */
 #else
 	MEMORY_LIMITED = 1,
 #endif

@@ -32,6 +32,7 @@ REPO = Path(__file__).resolve().parents[2]
 BUILT = Path(os.environ.get("TWINIT", REPO / "build" / "twinit"))
 PATIENCE = 15.0  # seconds; a deadline for what takes milliseconds
 LANES = 4  # LANE_COUNT
+UNDER = os.environ.get("UNDER", "").split()  # what runs the twinit that is PID 1
 MODES = {"pid1": ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child"], "subreaper": []}
 PHP_USER = ("www-data", 33)
 
@@ -226,7 +227,7 @@ class Container:
         self.directory = Path(tempfile.mkdtemp(prefix="twinit-system-", dir="/tmp"))
         self.directory.chmod(0o1777)
         self.run_dir = self.directory / "run"
-        self.pid1, self.shell, self.prefix = pid1, shell, list(prefix)
+        self.pid1, self.shell, self.prefix = pid1, shell, [*UNDER, *prefix]
         self.port = free_port()
         self.addresses = []
         self.log, self.events = Stream(), Stream()
