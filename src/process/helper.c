@@ -16,6 +16,7 @@
 #include "loop/signals.h"
 #include "util/cleanup.h"
 #include "util/fs.h"
+#include "util/log.h"
 #include "util/passing.h"
 
 enum {
@@ -104,8 +105,11 @@ NORETURN static void run_child(const struct question *question,
 	keep[question->keep_count] = answer_fd;
 	close_all_but(keep, question->keep_count + 1);
 	rlimits_give_back(inheritance->open_files);
-	if (setpgid(0, 0) < 0 || give_up_power(&kinds[question->power]) < 0)
+	int r = setpgid(0, 0) < 0 ? -errno : give_up_power(&kinds[question->power]);
+	if (r < 0) {
+		log_errno(r, "cannot confine a helper");
 		_exit(EXIT_FAILURE);
+	}
 	question->run(question->query, answer_fd);
 	_exit(EXIT_SUCCESS);
 }
