@@ -148,14 +148,15 @@ static int open_ungated(struct lanes *lanes)
 
 /* --- does the kernel ask the gate? --- */
 
-/* An address of the loopback with a port that nobody has now. */
-static int loopback(int family, struct address *address)
+/* That address with a port that nobody has now. */
+static int loopback(const char *text, bool mapped, struct address *address)
 {
 	_cleanup_close_ int fd = FD_NONE;
-	int r = address_parse(family == AF_INET6 ? "[::1]:1" : "127.0.0.1:1", address);
+	int r = address_parse(text, address);
 
-	/* The port is at the same place for both (RFC 3493). */
+	/* The port is at the same place for both families (RFC 3493). */
 	((struct sockaddr_in *)&address->sockaddr)->sin_port = 0;
+	address->any = mapped;
 	if (r >= 0)
 		r = bind_one(address, false, &fd);
 	if (r >= 0 && getsockname(fd, (struct sockaddr *)&address->sockaddr, &address->length) < 0)
@@ -180,21 +181,30 @@ static bool is_led_to(const struct lanes *lanes, unsigned lane)
 	return poll(&queue, 1, TRIAL_MS) == 1;
 }
 
-/*
- * In which order the kernel finds sockets is nowhere promised, and a gate that is not asked would
- * leave visitors with the first lane that is, whatever we steer.  So it is tried, on the loopback.
- */
-static bool gate_works(int family)
+static bool gate_works_at(const char *text, bool mapped)
 {
 	struct lanes lanes;
 	bool works;
 
 	lanes_init(&lanes);
-	works = loopback(family, &lanes.address) >= 0 && open_gated(&lanes) >= 0 && lanes.steered;
+	works = loopback(text, mapped, &lanes.address) >= 0 && open_gated(&lanes) >= 0 &&
+	        lanes.steered;
 	for (unsigned lane = 0; works && lane < LANE_COUNT; lane++)
 		works = is_led_to(&lanes, lane);
 	lanes_close(&lanes);
 	return works;
+}
+
+/*
+ * In which order the kernel finds sockets is nowhere promised, and a gate that is not asked would
+ * leave visitors with the first lane that is, whatever we steer.  So it is tried, on the loopback;
+ * containers often have it for IPv4 only.
+ */
+static bool gate_works(int family)
+{
+	if (family == AF_INET)
+		return gate_works_at("127.0.0.1:1", false);
+	return gate_works_at("[::1]:1", false) || gate_works_at("[::ffff:127.0.0.1]:1", true);
 }
 
 int tcp_lanes_open(struct lanes *lanes)

@@ -1,6 +1,8 @@
+#include <net/if.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 
 #include "../util/scratch.h"
 #include "confine/caps.h"
@@ -258,6 +260,30 @@ static void open_where_nothing_can_be_tried(void *context)
 	}
 	CHECK(lanes_refuse_new(&lanes) == 0);
 	lanes_close(&lanes);
+}
+
+/* As in many a container: a bare port, and a loopback for IPv4 alone. */
+static void open_where_ipv6_has_no_loopback(void *context)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct address address;
+	struct lanes lanes;
+
+	(void)context;
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(write_file_at(-1, "/proc/sys/net/ipv6/conf/lo/disable_ipv6", "1") >= 0);
+	CHECK(ioctl(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), SIOCSIFFLAGS, &lo) == 0);
+	CHECK(address_parse("9000", &address) == 0);
+	CHECK(lanes_open(&lanes, &address) == 0);
+	CHECK(lanes.steered && lanes.gate >= 0);
+	lanes_close(&lanes);
+}
+
+static void test_the_gate_is_tried_where_ipv6_has_no_loopback(void **state)
+{
+	(void)state;
+	only_as_root();
+	in_child(open_where_ipv6_has_no_loopback, NULL);
 }
 
 static void test_a_gate_that_cannot_be_tried_is_not_relied_on(void **state)
@@ -829,6 +855,7 @@ int main(void)
 		TEST(test_we_can_reach_a_unix_lane_where_nobody_comes),
 		TEST(test_a_bare_port_takes_both_families),
 		TEST(test_a_connection_cannot_become_a_listener_of_the_port),
+		TEST(test_the_gate_is_tried_where_ipv6_has_no_loopback),
 		TEST(test_a_gate_that_cannot_be_tried_is_not_relied_on),
 		TEST(test_any_ipv6_leaves_ipv4_to_others),
 		TEST(test_a_port_is_never_shared_with_a_stranger),
