@@ -528,11 +528,27 @@ static int try_queue_as_timer(const struct attempt *attempt)
 }
 
 /* The kernel sends the signal for us when there is something to read. */
+/* Whom the kernel lets signal whom (sigio_perm()); kill(2) would ask the filter. */
+static bool has_the_user_of_pid_1(void)
+{
+	FILE *status = fopen("/proc/1/status", "r");
+	char line[256];
+	unsigned uid = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "Uid: %u", &uid) == 1)
+			return uid == geteuid();
+	errno = EPERM;
+	return false;
+}
+
 static int try_signal_of_descriptor(const struct attempt *attempt)
 {
 	int pair[2];
 
-	if (kill(1, 0) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+	if (!has_the_user_of_pid_1())
+		return failed(EPERM);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
 	    fcntl(pair[0], F_SETOWN, 1) < 0 || fcntl(pair[0], F_SETSIG, attempt->number) < 0 ||
 	    fcntl(pair[0], F_SETFL, O_ASYNC) < 0)
 		return -1;
