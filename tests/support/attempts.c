@@ -548,9 +548,8 @@ static int try_signal_of_descriptor(const struct attempt *attempt)
 
 	if (!has_the_user_of_pid_1())
 		return failed(EPERM);
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
-	    fcntl(pair[0], F_SETOWN, 1) < 0 || fcntl(pair[0], F_SETSIG, attempt->number) < 0 ||
-	    fcntl(pair[0], F_SETFL, O_ASYNC) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || fcntl(pair[0], F_SETOWN, 1) < 0 ||
+	    fcntl(pair[0], F_SETSIG, attempt->number) < 0 || fcntl(pair[0], F_SETFL, O_ASYNC) < 0)
 		return -1;
 	return sent(write(pair[1], "", 1));
 }
