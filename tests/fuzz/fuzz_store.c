@@ -308,13 +308,14 @@ static void check_report(const struct store_report *report, const struct finding
 	assert(report->members == findings->member_count);
 }
 
-/* A password that begins with "zQ", where nobody else says "zQ". */
-static bool has_secret(const uint8_t *data, size_t size)
+/* A password in the save path that begins with "zQ", where nobody else says "zQ". */
+static bool has_secret(struct input input)
 {
-	const uint8_t *at = memmem(data, size, "auth=zQ", 7);
+	struct input path = input_until(&input, CONNECTION_END);
+	const uint8_t *at = memmem(path.at, input_size(&path), "auth=zQ", 7);
 
-	return at && memmem(data, size, "zQ", 2) == at + 5 &&
-	       !memmem(at + 7, (size_t)(data + size - at - 7), "zQ", 2);
+	return at && memmem(path.at, input_size(&path), "zQ", 2) == at + 5 &&
+	       !memmem(at + 7, (size_t)(input.end - at - 7), "zQ", 2);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -344,8 +345,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	strcpy(query.membership.service, services[data[2] / 2 % 4]);
 	store_ask(&query, &findings, &report);
-	check_findings(&findings, has_secret(data, size));
-	check_report(&report, &findings, has_secret(data, size));
+	bool secret = has_secret(input_of(data + 3, size - 3));
+	check_findings(&findings, secret);
+	check_report(&report, &findings, secret);
 	peers_leave();
 	store_leave(&query);
 	peers_leave();
