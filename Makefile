@@ -110,13 +110,11 @@ UNDER_VALGRIND := BUILD=$(BUILD)/valgrind FORTIFY= CFLAGS='-O0 -g -DADDRESSES_UN
 check-valgrind: ## unit tests with valgrind: no leak, no error (a minute)
 	$(MAKE) check-memory $(UNDER_VALGRIND)
 
-# Two tests have time limits of a few tenths of a second, in which a helper under valgrind has seen nothing yet.
-HASTY := never_ends_is_cut_after_drain_timeout or lanes_that_do_not_become_empty_refuse
 check-system-valgrind: ## rolls and stops of the system tier with PID 1 and its helpers under valgrind (root, minutes)
 	$(MAKE) build $(UNDER_VALGRIND) LINK=-pie
 	rm -rf $(REPORTS); REPORTS=$(REPORTS) TWINIT=$(CURDIR)/$(BUILD)/valgrind/twinit \
 	UNDER='valgrind -q --suppressions=$(CURDIR)/tests/valgrind.supp --leak-check=full --log-file=$(REPORTS)/%p' \
-	$(PYTHON) -m pytest tests/system/test_roll.py tests/system/test_stop.py -k 'not ($(HASTY))'
+	$(PYTHON) -m pytest tests/system/test_roll.py tests/system/test_stop.py
 
 check-memory: $(filter-out $(NO_VALGRIND:%=$(BUILD)/tests/unit/%),$(TESTS))
 	@for t in $^; do \

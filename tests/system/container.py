@@ -53,6 +53,11 @@ session.save_path => %s => %s
 
 
 @functools.lru_cache
+def limit(milliseconds):
+    """A time limit of twinit's, in which its helpers have to see something: longer for valgrind's."""
+    return "%dms" % (milliseconds * (4 if UNDER else 1))
+
+
 def programs():
     """A folder with the stub, compiled, and a copy of twinit, which nobody builds anew meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="twinit-programs-", dir="/tmp"))

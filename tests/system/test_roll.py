@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from container import LANES, PATIENCE, Container, binary
+from container import LANES, PATIENCE, Container, binary, limit
 
 
 class Restart:
@@ -105,7 +105,7 @@ def test_a_request_in_flight_feels_nothing(boot, restart):
 
 @pytest.mark.slow
 def test_a_request_that_never_ends_is_cut_after_drain_timeout():
-    with Container(drain_timeout="300ms") as c:
+    with Container(drain_timeout=limit(300)) as c:
         c.boot()
         with c.begin() as endless:
             text = c.roll()
@@ -493,7 +493,7 @@ def test_a_roll_waits_until_a_lane_is_empty(make, restart):
 
 @pytest.mark.slow
 def test_lanes_that_do_not_become_empty_refuse_the_roll():
-    with Container(unix=True, drain_timeout="4s") as c:
+    with Container(unix=True, drain_timeout=limit(4000)) as c:
         c.boot()
         late = c.occupy_lanes()
         before = pids(c)
