@@ -55,7 +55,7 @@ session.save_path => %s => %s
 @functools.lru_cache
 def limit(milliseconds):
     """A time limit of twinit's, in which its helpers have to see something: longer for valgrind's."""
-    return "%dms" % (milliseconds * (4 if UNDER else 1))
+    return "%dms" % (milliseconds * (3 if UNDER else 1))
 
 
 def programs():
