@@ -14,6 +14,7 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from clients import Lost, fpm_answer, fpm_connect, fpm_request
 from judge import SECOND, Request
@@ -392,7 +393,7 @@ class Births:
         self._before = set(self._task.masters())
         self._born = {}  # master -> {pids of its workers, as they know them}
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._pool = ThreadPoolExecutor(1)
 
     def _look(self):
         while not self._over.wait(0.002):
@@ -400,12 +401,13 @@ class Births:
                 self._born.setdefault(master, set()).update(filter(None, map(inside, children(master))))
 
     def __enter__(self):
-        self._thread.start()
+        self._looking = self._pool.submit(self._look)
         return self
 
     def __exit__(self, *_):
         self._over.set()
-        self._thread.join()
+        self._pool.shutdown()
+        self._looking.result()  # raises what ended it before its time
 
     def died(self):
         """The workers of those that are no longer there."""
