@@ -244,15 +244,26 @@ static int read_pools(struct reading *r)
 
 void settings_run(const void *query, int answer_fd)
 {
+	/* clang-format off */
 	static int (*const steps[])(struct reading *) = {
-		read_config,          look_at_limits,       load_secrets,
-		resolve_release,      find_program,         fpm_info_read,
-		fpm_info_try_opcache, find_config,          read_dump,
-		read_settings,        read_pools,           privileges_decide,
-		program_copy,         accounts_read_owners, replica_config_write_sources,
+		read_config,
+		look_at_limits,
+		load_secrets,
+		resolve_release,
+		find_program,
+		fpm_info_read,
+		fpm_info_try_opcache,
+		find_config,
+		read_dump,
+		read_settings,
+		read_pools,
+		privileges_decide,
+		program_copy,
+		accounts_read_owners,
+		replica_config_write_sources,
 		replica_config_write,
 	};
-	static struct settings_answer answer;
+	/* clang-format on */	static struct settings_answer answer;
 	struct reading reading = { .query = query, .answer = &answer, .why = TEXT(answer.why) };
 
 	/* Or a static program would load the image's libc for the image's nsswitch.conf. */
