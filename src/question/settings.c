@@ -263,7 +263,8 @@ void settings_run(const void *query, int answer_fd)
 		replica_config_write_sources,
 		replica_config_write,
 	};
-	/* clang-format on */	static struct settings_answer answer;
+	/* clang-format on */
+	static struct settings_answer answer;
 	struct reading reading = { .query = query, .answer = &answer, .why = TEXT(answer.why) };
 
 	/* Or a static program would load the image's libc for the image's nsswitch.conf. */
