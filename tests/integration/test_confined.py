@@ -21,34 +21,33 @@ def tree(twinit):
     return {master: {pid: title(pid) for pid in [master, *children(master)]} for master in fpm_masters(twinit)}
 
 
-def assert_tree_is_powerless(seen, masters):
-    """Each master has workers of both pools, and nobody in the tree has power; the number of those looked at."""
-    assert len(seen) == masters
-    for processes in seen.values():
-        kinds = {name.split(" (")[0] for name in processes.values()}
-        assert kinds >= {"php-fpm: master process", "php-fpm: pool www", "php-fpm: pool twinit-www"}
-        for pid in processes:
-            assert_is_powerless(pid)
-    return sum(map(len, seen.values()))
+KINDS = {"php-fpm: master process", "php-fpm: pool www", "php-fpm: pool twinit-www"}
 
 
-@contextlib.contextmanager
-def probes_occupied(site):
-    """A connection to each probe pool, which starts its worker: it waits some seconds for a first byte."""
+def assert_tree_is_powerless(site, masters):
+    """Each master has workers of both pools, and nobody in the tree has power; the number of those looked at.
+
+    A connection to each probe pool starts its worker, which waits some seconds for a first byte. One that serves a
+    probe of twinit's before that ends afterwards, and the next one comes.
+    """
     with contextlib.ExitStack() as stack:
         for path in (site.task.run_dir / "private").glob("*.p"):
             stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(path))
-        wait_until("each master has a worker for probes", SECONDS, lambda: tree(site.task.pid), lambda seen: all(
-            any(name == "php-fpm: pool twinit-www" for name in one.values()) for one in seen.values()))
-        yield
+        seen = wait_until(
+            "%d masters with workers of both pools" % masters, SECONDS, lambda: tree(site.task.pid),
+            lambda seen: len(seen) == masters and all(
+                KINDS <= {name.split(" (")[0] for name in processes.values()} for processes in seen.values()))
+        for processes in seen.values():
+            for pid in processes:
+                assert_is_powerless(pid)
+    return sum(map(len, seen.values()))
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_process_of_an_fpm_tree_is_powerless(make_site, mode):
     site = make_site(env=MODES[mode], pool={"pm": "static", "pm.max_children": 4})  # nobody comes and goes meanwhile
     assert site.app()["isolation"] == mode
-    with probes_occupied(site):
-        print(assert_tree_is_powerless(tree(site.task.pid), 2), "processes")
+    print(assert_tree_is_powerless(site, 2), "processes")
     # So are those of a roll: old ones that drain, new ones, and a rescue master for a late connection.
     slow = Later(lambda: fpm_post(site.task.address, "/nap.php?ms=2000"))
     site.wait_busy(1)
@@ -56,9 +55,8 @@ def test_every_process_of_an_fpm_tree_is_powerless(make_site, mode):
         site.current(2)
         site.hup()
         wait_until("release 2 is active", SECONDS, site.app, lambda app: app["release"] == "2")
-        with probes_occupied(site):
-            assert slow.under_way()
-            print(assert_tree_is_powerless(tree(site.task.pid), 4), "processes")
+        print(assert_tree_is_powerless(site, 4), "processes")
+        assert slow.under_way()
         assert slow.record().failure is None
         site.wait_rolled(1)
         late.finish()
@@ -66,8 +64,7 @@ def test_every_process_of_an_fpm_tree_is_powerless(make_site, mode):
         site.said("a late connection waits on lane A: starting a rescue master")
         wait_until("a rescue master", SECONDS, lambda: fpm_masters(site.task.pid), lambda found: len(found) == 3)
         site.wait_busy(1)
-        with probes_occupied(site):
-            print(assert_tree_is_powerless(tree(site.task.pid), 3), "processes")
+        print(assert_tree_is_powerless(site, 3), "processes")
         assert (answer.record().failure, answer.record().answer) == (None, 2)
 
 
