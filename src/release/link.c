@@ -1,12 +1,18 @@
 #include "release/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "util/random.h"
+
+int link_exchange(const char *one, const char *other)
+{
+	return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) < 0 ? -errno : 0;
+}
 
 /* A link cannot be changed, but a new one can be renamed over it. */
 int link_replace(const char *path, const char *target)

@@ -1,5 +1,6 @@
 """Static files and PHP: a page finds the files of its release, whatever is rolled meanwhile."""
 
+import ctypes
 import functools
 import os
 import re
@@ -58,58 +59,82 @@ def published(site):
 
 
 class Visitors(Crowd):
-    """Those who fetch a page and then its asset, again and again."""
+    """A Crowd of one for each of these, of whom it is known how often they have asked."""
 
-    def __init__(self, site, count=4):
-        self._pages = [0] * count
-        super().__init__(count, *(functools.partial(self._visit, site, number) for number in range(count)))
+    def __init__(self, *asks):
+        self._turns = [0] * len(asks)
+        super().__init__(len(asks), *(functools.partial(self._visit, number, ask) for number, ask in enumerate(asks)))
 
-    def _visit(self, site, number):
+    def _visit(self, number, ask):
         try:
-            return page_with_asset(site)
+            return ask()
         finally:
-            self._pages[number] += 1
+            self._turns[number] += 1
 
     def wait_turn(self):
-        """Waits until nobody has a page any more that was fetched before now."""
-        before = list(self._pages)
-        wait_until("two pages of everybody", SECONDS, lambda: list(self._pages),
+        """Waits until nobody is under way any more, or has a page, since before now."""
+        before = list(self._turns)
+        wait_until("two turns of everybody", SECONDS, lambda: list(self._turns),
                    lambda now: all(one >= other + 2 for one, other in zip(now, before)))
+
+
+def browsers(site):
+    """Those who fetch a page and then its asset, again and again."""
+    return Visitors(*[functools.partial(page_with_asset, site)] * 4)
 
 
 def test_an_asset_is_found_although_the_links_move_between_nginxs_look_and_its_opening(make_site):
     """Many generations without PHP, moved as twinit moves them, so that some hit that moment."""
     site = make_site(before=install_both, env=QUICK_STOP)
-    app, count = site.directory / "app", 4
-    asked = [0] * count
+    app = site.directory / "app"
     for release in range(3, 203):
         folder = app / "releases" / str(release) / "public"
         folder.mkdir(parents=True)
         (folder / ("asset-%d.txt" % release)).write_text("asset of %d\n" % release)
 
-    def ask(number):
-        try:
-            release = int(os.path.basename(published(site)[0]))
-            asset_of(site, release)
-            return release
-        finally:
-            asked[number] += 1
+    def ask():
+        release = int(os.path.basename(published(site)[0]))
+        asset_of(site, release)
+        return release
 
-    with Crowd(count, *(functools.partial(ask, number) for number in range(count))) as crowd:
+    with Visitors(ask, ask, ask, ask) as crowd:
         for release in range(2, 203):
-            before = list(asked)
-            wait_until("everybody knows of this generation", SECONDS, lambda: list(asked),
-                       lambda now, before=before: all(one >= other + 2 for one, other in zip(now, before)))
+            crowd.wait_turn()
             make_symlink(published(site)[0], app / "published.previous")
             make_symlink("releases/%d" % release, app / "published")
     assert_answered(crowd)
+
+
+def exchange(one, other):
+    """Two names change places in one step."""
+    renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    if renameat2(-100, bytes(one), -100, bytes(other), 2) != 0:  # AT_FDCWD, RENAME_EXCHANGE
+        raise OSError(ctypes.get_errno(), "renameat2")
+
+
+def test_an_asset_is_found_although_the_links_change_places_between_nginxs_looks(make_site):
+    """There and back many times without PHP, as twinit does it: the file of either release is always there."""
+    site = make_site(before=install_both, env=QUICK_STOP)
+    site.roll_to(2)
+    app = site.directory / "app"
+
+    def ask(release):
+        asset_of(site, release)
+        return release
+
+    with Visitors(*(functools.partial(ask, release) for release in (1, 2, 1, 2))) as crowd:
+        for _ in range(400):
+            crowd.wait_turn()
+            exchange(app / "published", app / "published.previous")
+    assert_answered(crowd)
+    assert releases_of(crowd) == {1, 2}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_under_load_no_page_misses_its_asset(make_site, variant):
     site = make_site(before=install_both, **VARIANTS[variant])
     releases = range(3, 9)
-    with Visitors(site) as crowd:
+    with browsers(site) as crowd:
         crowd.wait_answers(20)
         for release in releases:
             install(site, release)
@@ -140,7 +165,7 @@ def test_a_page_of_the_old_release_finds_its_asset_for_one_generation(make_site)
 
 def test_the_new_files_are_there_before_the_first_page_and_the_old_ones_after_a_rollback(make_site):
     site = make_site(before=install_both, env={**GATED, "TWINIT_APP_LINGER": "20s"})
-    with Visitors(site) as crowd:
+    with browsers(site) as crowd:
         crowd.wait_answers(20)
         for _ in range(3):
             deploy = order(site, "deploy", "2")
@@ -174,7 +199,7 @@ def two_tasks(make_site):
 
 def test_two_tasks_that_are_rolled_one_after_the_other_do_not_disturb_each_other(two_tasks):
     site = two_tasks
-    with Visitors(site) as crowd:
+    with browsers(site) as crowd:
         crowd.wait_answers(20)
         for release in range(2, 6):
             if release > 2:
@@ -191,7 +216,7 @@ def test_two_tasks_that_are_rolled_one_after_the_other_do_not_disturb_each_other
 
 def test_two_tasks_that_are_rolled_at_the_same_time_do_not_disturb_each_other(two_tasks):
     site = two_tasks
-    with Visitors(site) as crowd:
+    with browsers(site) as crowd:
         crowd.wait_answers(20)
         for release in range(3, 9):
             install(site, release)

@@ -36,8 +36,23 @@ static void test_each_later_one_keeps_the_one_before(void **state)
 	assert_int_equal(publish("releases/3"), 0);
 	assert_string_equal(scratch_link(at("%s/public", dir)), "releases/3");
 	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "releases/2");
+	assert_int_equal(scratch_count(dir), 2);
+}
+
+static void test_on_the_way_back_the_two_change_places_in_one_step(void **state)
+{
+	(void)state;
+	scratch_dir(dir);
+	assert_int_equal(publish("releases/1"), 0);
 	assert_int_equal(publish("releases/2"), 0);
-	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "releases/3");
+	ino_t public = inode_of(at("%s/public", dir));
+	ino_t previous = inode_of(at("%s/public.previous", dir));
+	assert_int_equal(publish("releases/1"), 0);
+	assert_string_equal(scratch_link(at("%s/public", dir)), "releases/1");
+	assert_string_equal(scratch_link(at("%s/public.previous", dir)), "releases/2");
+	/* They are the same links, under each other's name: nothing was made or replaced. */
+	assert_int_equal(inode_of(at("%s/public", dir)), previous);
+	assert_int_equal(inode_of(at("%s/public.previous", dir)), public);
 	assert_int_equal(scratch_count(dir), 2);
 }
 
@@ -132,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_first_release_has_no_previous),
 		TEST(test_each_later_one_keeps_the_one_before),
+		TEST(test_on_the_way_back_the_two_change_places_in_one_step),
 		TEST(test_the_same_again_changes_nothing),
 		TEST(test_a_release_elsewhere_is_named_by_its_whole_path),
 		TEST(test_a_dangling_link_is_replaced),
