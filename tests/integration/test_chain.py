@@ -164,12 +164,14 @@ def test_each_session_is_looked_for_where_phpredis_puts_it(make_site, tmp_path):
         site = make_site(lambda site: (site.prepare(), change_save_path(site, "%s&weight=2, tcp://127.0.0.1:%d?timeout=2"
                                                                         % (store(site), second))), env=QUICK_STOP)
         seen = set()
-        for _ in range(12):
+        for _ in range(60):  # one of three comes to the first, so they nearly always take less than 20
             findings = json.loads(site.task.twinit("sessions", "--json").stdout)["apps"][0]["findings"]
             chain = [one for one in findings if one["id"] == "chain"]
             assert [one["result"] for one in chain] == ["ok"], findings
             seen.add(re.search(r"it was in the store 127.0.0.1:(\d+)", chain[0]["seen"])[1])
-        assert seen == {str(site.redis_port), str(second)}, "one of 12 sessions in each store"
+            if len(seen) == 2:
+                break
+        assert seen == {str(site.redis_port), str(second)}, "one of 60 sessions in each store"
         assert site.task.stop() == 0
     finally:
         redis.stop()
