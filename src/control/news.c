@@ -125,6 +125,12 @@ static void rescue(const struct news *n, struct text *line)
 	         (char)('A' + n->lane));
 }
 
+static void lane_lost(const struct news *n, struct text *line)
+{
+	text_add(line, "a process of PHP shut down the listening socket of lane %c: %s",
+	         (char)('A' + n->lane), n->text);
+}
+
 static void rescued(const struct news *n, struct text *line)
 {
 	text_add(line, "what waited on lane %c is served after ", (char)('A' + n->lane));
@@ -210,6 +216,7 @@ static const struct {
 	[NEWS_DRAIN_LATE] = { "drain-late", LOG_WARNING, drain_late },
 	[NEWS_DRAINED] = { "drained", LOG_INFO, drained },
 	[NEWS_RESCUE] = { "rescue", LOG_INFO, rescue },
+	[NEWS_LANE_LOST] = { "lane-lost", LOG_ERROR, lane_lost },
 	[NEWS_RESCUED] = { "rescued", LOG_INFO, rescued },
 	[NEWS_ROLL_DONE] = { "roll-done", LOG_INFO, roll_done },
 	[NEWS_ROLL_REFUSED] = { "roll-refused", LOG_ERROR, roll_refused },

@@ -29,6 +29,7 @@ enum news_kind {
 	NEWS_DRAIN_LATE,       /* release, count, text: who holds it up */
 	NEWS_DRAINED,          /* release, ms */
 	NEWS_RESCUE,           /* lane: a connection waits there and nobody takes it */
+	NEWS_LANE_LOST,        /* lane: a process of PHP shut its socket down; text: what follows */
 	NEWS_RESCUED,          /* lane, ms */
 	NEWS_ROLL_DONE,        /* release, count: replicas, ms, cut */
 	NEWS_ROLL_REFUSED,     /* text */

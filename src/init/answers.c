@@ -6,6 +6,7 @@
 
 #include "init/chain.h"
 #include "init/deploy.h"
+#include "init/lane_choice.h"
 #include "init/replicas.h"
 #include "init/roll.h"
 #include "init/sessions.h"
@@ -73,6 +74,12 @@ static void judge_app(struct wire_container *c, const struct app *app)
 		doubt(c, app, false,
 		      app->stopped ? "a replica was stopped, see twinit start"
 		                   : "not all replicas serve");
+	if (lane_lost(app, app->lane))
+		doubt(c, app, true, "PHP shut down its listening socket, restart the container");
+	else if (lane_is_last(app))
+		doubt(c, app, false,
+		      "no roll is possible, because PHP shut down the listening sockets of all "
+		      "other lanes; restart the container");
 	if (app->publish_why[0] != '\0')
 		doubt_publisher(c, app);
 	if (!sessions_well(app))

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "init/lane_choice.h"
+#include "init/lane_watch.h"
 #include "init/master.h"
 #include "init/publisher.h"
 #include "init/report.h"
@@ -105,6 +107,41 @@ void cutover_to_candidate(struct app *app)
 		watch_begin(app, old, old_lane);
 	else
 		forget_way_back(app, old_lane);
+}
+
+static int prepare_lanes(struct app *app, unsigned lane)
+{
+	int r = 0;
+
+	lane_unwatch(app, lane);
+	for (unsigned i = 0; r >= 0 && i < app->lanes_count; i++)
+		r = lanes_prepare(&app->lanes[i], lane);
+	return r;
+}
+
+bool cutover_from_lost_lane(struct app *app)
+{
+	unsigned lane = lane_refuge(app);
+
+	if (!lane_lost(app, app->lane) || lane == LANE_COUNT)
+		return false;
+	int r = prepare_lanes(app, lane);
+	if (r >= 0)
+		r = steer(app, lane);
+	if (r < 0) {
+		log_errno(r, "%s: cannot move to lane %c", app->config.name, lane_letter(lane));
+		return false;
+	}
+	app->lane = lane;
+	for (size_t i = 0; i < MASTERS_MAX; i++) {
+		struct master *master = &app->masters[i];
+
+		if (master->state == MASTER_GONE || master->rescue || master->group != GROUP_ACTIVE)
+			continue;
+		master->group = GROUP_OLD;
+		retire(master, true);
+	}
+	return true;
 }
 
 /* Why, when no one has said it: an active master is not there any more. */

@@ -12,5 +12,11 @@ void cutover_to_candidate(struct app *app);
 /* The way back, while there is one: the old masters become the active ones again. */
 void cutover_back(struct app *app);
 
+/*
+ * When somebody shut down the active lane: move its visitors to another one and let its masters
+ * finish; roll_fill() starts others of the same release.  Returns true when that was done.
+ */
+bool cutover_from_lost_lane(struct app *app);
+
 /* Let the old masters of @app finish and go. */
 void drain_old(struct app *app);

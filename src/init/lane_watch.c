@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "init/lane_choice.h"
 #include "init/launch.h"
 #include "init/master.h"
 #include "init/masters.h"
@@ -16,36 +17,35 @@ enum {
 	AGAIN_MS = 1000,
 };
 
-static bool has_master(const struct app *app, unsigned lane)
+/* --- lost lanes --- */
+
+/* Returns what is to be said of it. */
+static const char *lose(struct app *app, struct lanes *lanes, unsigned lane)
 {
-	for (size_t i = 0; i < MASTERS_MAX; i++)
-		if (app->masters[i].state != MASTER_GONE && app->masters[i].lane == lane)
-			return true;
-	return false;
+	unsigned refuge = lane_refuge(app);
+	bool visited = lane == lanes->active;
+	int r = lanes_lose(lanes, lane, refuge);
+
+	if (!visited)
+		return r < 0 ? "new connections may go astray, restart the container"
+		             : "nothing is built on it any more";
+	return refuge == LANE_COUNT || r < 0 ? "no other one is free, so nobody can connect"
+	                                     : "moving to another one";
 }
 
-bool lane_empty(const struct app *app, unsigned lane)
+static void on_shut(struct lane_listener *listener)
 {
-	if (has_master(app, lane))
-		return false;
-	for (unsigned i = 0; i < app->lanes_count; i++)
-		if (lane_has_queue(&app->lanes[i], lane))
-			return false;
-	return true;
-}
+	struct lane_watch *watch = listener->watch;
+	struct app *app = watch->app;
+	struct lanes *lanes = &app->lanes[listener - watch->listeners];
+	struct news news = news_of(app, NEWS_LANE_LOST);
 
-/* Round robin, so that a lane rests as long as it can before it is built on again. */
-unsigned lane_pick(const struct app *app)
-{
-	if (!app->steered)
-		return app->lane;
-	for (unsigned i = 1; i < LANE_COUNT; i++) {
-		unsigned lane = (app->lane + i) % LANE_COUNT;
-
-		if (lane_empty(app, lane))
-			return lane;
-	}
-	return LANE_COUNT;
+	loop_forget(&app->supervisor->loop, &listener->source);
+	if (lanes->lost[watch->lane])
+		return;
+	news.lane = watch->lane;
+	text_copy_cut(news.text, sizeof(news.text), lose(app, lanes, watch->lane));
+	report(app->supervisor, &news);
 }
 
 /* --- rescue --- */
@@ -275,27 +275,40 @@ static void advance_drain(struct lane_watch *watch)
 /* --- late connections --- */
 
 /* One late connection calls for one rescue master, on whichever address it came. */
-static void on_late_connection(struct event_source *source)
+static void on_listener(struct event_source *source)
 {
-	struct lane_watch *watch = container_of(source, struct lane_listener, source)->watch;
+	struct lane_listener *listener = container_of(source, struct lane_listener, source);
 
-	if (watch->watched)
-		rescue(watch);
+	if (listener_is_shut(source->fd))
+		on_shut(listener);
+	else if (listener->watch->rescues)
+		rescue(listener->watch);
 }
 
-static void watch_lane(struct lane_watch *watch)
+/* Every lane is watched for somebody who shuts its sockets, an abandoned one for connections too.
+ */
+static void watch_lane(struct lane_watch *watch, bool rescues)
 {
 	struct app *app = watch->app;
+	struct loop *loop = &app->supervisor->loop;
 
+	/* Nothing is open before the first generation is read. */
+	if (app->lanes_count == 0 || (watch->watched && watch->rescues == rescues))
+		return;
+	unwatch(watch);
 	watch->watched = true;
+	watch->rescues = rescues;
 	for (unsigned i = 0; i < app->lanes_count; i++) {
 		struct event_source *source = &watch->listeners[i].source;
 
 		source->fd = app->lanes[i].fds[watch->lane];
-		source->on_ready = on_late_connection;
-		if (source->fd >= 0 && loop_watch(&app->supervisor->loop, source) < 0)
-			log_write(LOG_ERROR, "%s: cannot watch lane %c for late connections",
-			          app->config.name, lane_letter(watch->lane));
+		source->on_ready = on_listener;
+		if (source->fd < 0)
+			continue;
+		int r = rescues ? loop_watch(loop, source) : loop_watch_shut(loop, source);
+		if (r < 0)
+			log_errno(r, "%s: cannot watch lane %c", app->config.name,
+			          lane_letter(watch->lane));
 	}
 }
 
@@ -316,7 +329,7 @@ static bool abandoned(const struct lane_watch *watch)
 {
 	const struct app *app = watch->app;
 
-	return app->lanes_count > 0 && app->active && !has_master(app, watch->lane) &&
+	return app->lanes_count > 0 && app->active && !lane_has_master(app, watch->lane) &&
 	       (watch->lane != app->lane || app->supervisor->stop == STOP_DRAIN);
 }
 
@@ -327,10 +340,7 @@ void lane_watches_advance(struct app *app)
 
 		advance_rescue(watch);
 		advance_drain(watch);
-		if (abandoned(watch) && !watch->watched)
-			watch_lane(watch);
-		else if (!abandoned(watch))
-			unwatch(watch);
+		watch_lane(watch, abandoned(watch));
 	}
 }
 

@@ -5,6 +5,9 @@
  * A handshake that began before a cutover can complete after the old lane looked empty.  So an
  * abandoned lane stays in the loop, and a rescue master, one more master of the active release,
  * serves what comes, drains and goes.
+ *
+ * PHP's workers have the listening sockets and can shut them down.  Such a lane is lost; if it was
+ * the active one, its visitors and masters move.
  */
 #pragma once
 
@@ -14,15 +17,6 @@ void lane_watches_init(struct app *app);
 
 /* Start the drains, watches and rescues that the state of @app asks for. */
 void lane_watches_advance(struct app *app);
-
-/*
- * A lane that a roll can build on: an empty one, or where there is only one lane that.  LANE_COUNT
- * when none is empty.
- */
-unsigned lane_pick(const struct app *app);
-
-/* True when @lane has neither a master nor a connection. */
-bool lane_empty(const struct app *app, unsigned lane);
 
 /*
  * Give up a rescue master that does not start, on a lane where nobody else is.  Returns that lane,

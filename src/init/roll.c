@@ -7,6 +7,7 @@
 #include "init/cutover.h"
 #include "init/deploy.h"
 #include "init/generation.h"
+#include "init/lane_choice.h"
 #include "init/lane_watch.h"
 #include "init/master.h"
 #include "init/masters.h"
@@ -33,7 +34,7 @@ static enum answer is_lane_empty(const struct app *app)
 {
 	if (app->build_lane < LANE_COUNT)
 		return ANSWER_YES;
-	return app->lane_late ? ANSWER_NO : ANSWER_PENDING;
+	return app->lane_late || lane_is_last(app) ? ANSWER_NO : ANSWER_PENDING;
 }
 
 /* Warm-up holds a roll up for a while, and never fails it. */
@@ -95,8 +96,12 @@ static void on_lane_late(struct deadline *deadline)
 static void explain_lane(struct app *app)
 {
 	if (app->why[0] == '\0' && is_lane_empty(app) == ANSWER_NO)
-		text_copy_cut(app->why, sizeof(app->why),
-		              "no other lane became empty within drain_timeout");
+		text_copy_cut(
+			app->why, sizeof(app->why),
+			lane_is_last(app)
+				? "no other lane is left, because PHP shut down their listening "
+				  "sockets; restart the container"
+				: "no other lane became empty within drain_timeout");
 }
 
 static void make_room(struct app *app)
@@ -294,6 +299,8 @@ static void find_lane(struct app *app)
 void roll_advance(struct app *app)
 {
 	watch_advance(app);
+	if (app->rollout.phase == ROLL_IDLE && cutover_from_lost_lane(app))
+		roll_fill(app);
 	while (!(app->rollout.phase == ROLL_IDLE && deploy_holds(app))) {
 		find_lane(app);
 		struct roll_view view = view_of(app);

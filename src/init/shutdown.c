@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "init/deploy.h"
-#include "init/lane_watch.h"
+#include "init/lane_choice.h"
 #include "init/master.h"
 #include "init/masters.h"
 #include "init/report.h"

@@ -86,7 +86,7 @@ struct master {
 	char trial_said[64]; /* ", health 200, warm 6 of 6" */
 };
 
-/* A listening socket of an abandoned lane. */
+/* A listening socket of a lane. */
 struct lane_listener {
 	struct event_source source;
 	struct lane_watch *watch;
@@ -103,7 +103,8 @@ struct lane_watch {
 	struct deadline again; /* starts another helper */
 	bool drain_over;       /* nobody looks any more: its time is over, or its helper died */
 	unsigned late;         /* requests that were not done when the drain's time was over */
-	bool watched;          /* abandoned: a connection that arrives gets a rescue master */
+	bool rescues;          /* abandoned: a connection that arrives gets a rescue master */
+	bool watched;
 	struct lane_listener listeners[POOLS_MAX];
 };
 

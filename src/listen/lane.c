@@ -36,7 +36,26 @@ void lanes_close(struct lanes *lanes)
 
 int lanes_prepare(struct lanes *lanes, unsigned lane)
 {
-	return address_is_unix(&lanes->address) ? unix_lanes_prepare(lanes, lane) : 0;
+	int r;
+
+	if (!address_is_unix(&lanes->address))
+		return 0;
+	r = unix_lanes_prepare(lanes, lane);
+	if (r >= 0)
+		lanes->lost[lane] = false; /* it has another socket */
+	return r;
+}
+
+int lanes_lose(struct lanes *lanes, unsigned lane, unsigned other)
+{
+	lanes->lost[lane] = true;
+	return address_is_unix(&lanes->address) ? 0 : tcp_lanes_lose(lanes, lane, other);
+}
+
+bool lanes_usable(const struct lanes *lanes, unsigned lane)
+{
+	/* A unix lane gets another socket before it is built on. */
+	return address_is_unix(&lanes->address) || !lanes->lost[lane];
 }
 
 int lanes_reach(struct lanes *lanes, unsigned lane, int fds[], unsigned count)
@@ -77,11 +96,18 @@ int lanes_refuse_new(struct lanes *lanes)
 	return 0;
 }
 
+bool listener_is_shut(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLRDHUP));
+}
+
 bool listener_has_queue(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLIN);
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) && !listener_is_shut(fd);
 }
 
 bool lane_has_queue(const struct lanes *lanes, unsigned lane)

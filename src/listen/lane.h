@@ -14,6 +14,9 @@
  *   unix   each lane is a socket of its own, bound under a temporary name; the cutover renames it
  *          over the public path.
  *
+ * Whoever has a listening socket can shut it down, PHP's workers too.  What is left of such a lane
+ * is nothing to build on, and a TCP group has its members at other places then: lanes_lose().
+ *
  * Where the kernel refuses the program there is one lane only, shared by old and new masters, and
  * lanes->steered is false.
  */
@@ -32,9 +35,12 @@ enum { LANE_COUNT = 4 };
 
 struct lanes {
 	struct address address;
-	int gate;            /* FD_NONE: none */
-	int fds[LANE_COUNT]; /* FD_NONE: not open */
-	unsigned active;     /* the lane that gets new connections */
+	int gate;                    /* FD_NONE: none */
+	int fds[LANE_COUNT];         /* FD_NONE: not open */
+	unsigned places[LANE_COUNT]; /* TCP: which of the group each lane is */
+	unsigned members;            /* TCP: of the group, the gate included */
+	bool lost[LANE_COUNT];       /* somebody shut its socket down */
+	unsigned active;             /* the lane that gets new connections */
 	bool steered;
 	ino_t published; /* unix: the socket that we put on the public path; 0: none */
 };
@@ -88,6 +94,18 @@ MUST_CHECK int lanes_cutover(struct lanes *lanes, unsigned lane);
  * Returns 0, or -errno when the kernel allows neither; new connections are then still taken.
  */
 MUST_CHECK int lanes_refuse_new(struct lanes *lanes);
+
+/*
+ * Somebody shut the socket of @lane down: forget it, and if new connections came there lead them to
+ * @other, whose masters need not be there yet (LANE_COUNT: there is none).  Returns 0 or -errno.
+ */
+MUST_CHECK int lanes_lose(struct lanes *lanes, unsigned lane, unsigned other);
+
+/* True when a roll can build on @lane as far as its socket goes. */
+bool lanes_usable(const struct lanes *lanes, unsigned lane);
+
+/* True when somebody shut that listening socket down. */
+bool listener_is_shut(int fd);
 
 /* True when completed connections wait on @lane for somebody to accept them. */
 bool lane_has_queue(const struct lanes *lanes, unsigned lane);

@@ -71,10 +71,14 @@ static bool gate_is_first(const struct lanes *lanes)
 	return lanes->address.sockaddr.ss_family == AF_INET6;
 }
 
-/* Which of the group a lane is: members are counted in the order of listen(2). */
-static unsigned member(const struct lanes *lanes, unsigned lane)
+/* Members of a group are counted in the order of listen(2). */
+static void assign_places(struct lanes *lanes)
 {
-	return lanes->gate >= 0 && gate_is_first(lanes) ? 1 + lane : lane;
+	unsigned first = lanes->gate >= 0 && gate_is_first(lanes) ? 1 : 0;
+
+	for (unsigned i = 0; i < LANE_COUNT; i++)
+		lanes->places[i] = first + i;
+	lanes->members = LANE_COUNT + (lanes->gate >= 0 ? 1 : 0);
 }
 
 static int start_to_listen(const struct lanes *lanes, int fd)
@@ -125,7 +129,8 @@ static int open_gated(struct lanes *lanes)
 		return r;
 	/* Before anybody listens, so that an idle lane never sees a SYN. */
 	int first = gate_is_first(lanes) ? lanes->gate : lanes->fds[0];
-	lanes->steered = steer_to(first, member(lanes, 0)) >= 0;
+	assign_places(lanes);
+	lanes->steered = steer_to(first, lanes->places[0]) >= 0;
 	return lanes->steered ? listen_all(lanes) : listen_alone(lanes);
 }
 
@@ -134,6 +139,7 @@ static int open_ungated(struct lanes *lanes)
 {
 	int r = 0;
 
+	assign_places(lanes);
 	for (unsigned lane = 0; r >= 0 && lane < LANE_COUNT; lane++) {
 		r = bind_one(&lanes->address, true, &lanes->fds[lane]);
 		if (r >= 0 && lane == 0)
@@ -172,7 +178,7 @@ static bool is_led_to(const struct lanes *lanes, unsigned lane)
 		socket(address->sockaddr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct pollfd queue = { .fd = lanes->fds[lane], .events = POLLIN };
 
-	if (fd < 0 || steer_to(lanes->fds[lane], member(lanes, lane)) < 0)
+	if (fd < 0 || steer_to(lanes->fds[lane], lanes->places[lane]) < 0)
 		return false;
 	if (connect(fd, (const struct sockaddr *)&address->sockaddr, address->length) < 0 &&
 	    errno != EINPROGRESS)
@@ -273,20 +279,38 @@ int tcp_lanes_reach(const struct lanes *lanes, unsigned lane, int fds[], unsigne
 		return -EOPNOTSUPP;
 	r = near_address(&lanes->address, &near);
 	if (r >= 0)
-		r = steer_by_source(lanes->fds[lane], member(lanes, lanes->active), OWN_SOURCE,
-		                    member(lanes, lane));
+		r = steer_by_source(lanes->fds[lane], lanes->places[lanes->active], OWN_SOURCE,
+		                    lanes->places[lane]);
 	if (r < 0)
 		return r;
 	r = reach_all(&near, fds, count);
 	/* What is not connected by now is steered like everybody else.  Should that fail, it is
 	 * only our own connections that are not, and the next cutover mends it. */
-	(void)!steer_to(lanes->fds[lane], member(lanes, lanes->active));
+	(void)!steer_to(lanes->fds[lane], lanes->places[lanes->active]);
 	return r;
 }
 
 int tcp_lanes_cutover(const struct lanes *lanes, unsigned lane)
 {
-	return lanes->steered ? steer_to(lanes->fds[lane], member(lanes, lane)) : 0;
+	return lanes->steered ? steer_to(lanes->fds[lane], lanes->places[lane]) : 0;
+}
+
+/* The last of the group takes the place that was left (reuseport_detach_sock()); it may be the
+ * gate. */
+int tcp_lanes_lose(struct lanes *lanes, unsigned lane, unsigned other)
+{
+	if (!lanes->steered)
+		return 0;
+	lanes->members--;
+	for (unsigned i = 0; i < LANE_COUNT; i++)
+		if (!lanes->lost[i] && lanes->places[i] == lanes->members)
+			lanes->places[i] = lanes->places[lane];
+	if (lanes->active == lane) {
+		if (other == LANE_COUNT)
+			return -EADDRNOTAVAIL;
+		lanes->active = other;
+	}
+	return steer_to(lanes->fds[lanes->active], lanes->places[lanes->active]);
 }
 
 static int refuse_new(int fd)

@@ -10,7 +10,8 @@
  */
 MUST_CHECK int tcp_lanes_open(struct lanes *lanes);
 
-/* See lanes_reach(), lanes_cutover() and lanes_refuse_new(). */
+/* See lanes_reach(), lanes_cutover(), lanes_lose() and lanes_refuse_new(). */
 MUST_CHECK int tcp_lanes_reach(const struct lanes *lanes, unsigned lane, int fds[], unsigned count);
 MUST_CHECK int tcp_lanes_cutover(const struct lanes *lanes, unsigned lane);
+MUST_CHECK int tcp_lanes_lose(struct lanes *lanes, unsigned lane, unsigned other);
 MUST_CHECK int tcp_lanes_refuse_new(const struct lanes *lanes);

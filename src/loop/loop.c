@@ -18,14 +18,24 @@ void loop_done(struct loop *loop)
 	fd_close(&loop->epoll_fd);
 }
 
-int loop_watch(struct loop *loop, struct event_source *source)
+static int watch(struct loop *loop, struct event_source *source, uint32_t events)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+	struct epoll_event event = { .events = events, .data.ptr = source };
 
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0)
 		return -errno;
 	source->watched = true;
 	return 0;
+}
+
+int loop_watch(struct loop *loop, struct event_source *source)
+{
+	return watch(loop, source, EPOLLIN);
+}
+
+int loop_watch_shut(struct loop *loop, struct event_source *source)
+{
+	return watch(loop, source, EPOLLRDHUP); /* EPOLLHUP needs no asking */
 }
 
 void loop_forget(struct loop *loop, struct event_source *source)

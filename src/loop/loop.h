@@ -40,6 +40,9 @@ void loop_done(struct loop *loop);
  */
 MUST_CHECK int loop_watch(struct loop *loop, struct event_source *source);
 
+/* The same, but only when source->fd, a socket, was shut down by somebody who has it too. */
+MUST_CHECK int loop_watch_shut(struct loop *loop, struct event_source *source);
+
 /*
  * Stop watching, at once: on_ready is not called any more in this turn either.  Does not close.
  * Fine for a source that is not watched.

@@ -60,6 +60,8 @@ static const struct {
 	  "drained", LOG_INFO, "shop: draining release 41 ... done in 60.0 s" },
 	{ { .kind = NEWS_RESCUE, .app = "shop", .lane = 3 },
 	  "rescue", LOG_INFO, "shop: a late connection waits on lane D: starting a rescue master" },
+	{ { .kind = NEWS_LANE_LOST, .app = "shop", .lane = 1, .text = "moving to another one" },
+	  "lane-lost", LOG_ERROR, "shop: a process of PHP shut down the listening socket of lane B: moving to another one" },
 	{ { .kind = NEWS_RESCUED, .app = "shop", .lane = 3, .ms = 1000 },
 	  "rescued", LOG_INFO, "shop: what waited on lane D is served after 1.0 s" },
 	{ { .kind = NEWS_ROLL_DONE, .app = "shop", .release = "42", .count = 2, .ms = 4321, .cut = 1 },

@@ -240,6 +240,95 @@ static void make_listener_of_visitor(void *context)
 	lanes_close(&lanes);
 }
 
+static bool all_led_rightly(struct lanes *lanes, const struct address *address)
+{
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		if (lanes->lost[lane])
+			continue;
+		visit_lane(lanes, address, lanes->active);
+		CHECK(lanes_cutover(lanes, lane) == 0);
+		visit_lane(lanes, address, lane);
+	}
+	return true;
+}
+
+/* Two of the group are lost, one after the other, wherever visitors come: what is left is steered.
+ */
+static void lose_two_lanes(void *context)
+{
+	for (unsigned i = 0; i < LANE_COUNT * LANE_COUNT * LANE_COUNT; i++) {
+		unsigned first = i % LANE_COUNT, second = i / LANE_COUNT % LANE_COUNT;
+		unsigned active = i / LANE_COUNT / LANE_COUNT, refuge = 0;
+		struct address address = free_address(context);
+		struct lanes lanes;
+
+		if (first == second)
+			continue;
+		while (refuge == first || refuge == second)
+			refuge++;
+		CHECK(lanes_open(&lanes, &address) == 0);
+		CHECK(lanes_cutover(&lanes, active) == 0);
+		CHECK(!listener_is_shut(lanes.fds[first]) && lanes_usable(&lanes, first));
+		CHECK(shutdown(lanes.fds[first], SHUT_RDWR) == 0);
+		CHECK(listener_is_shut(lanes.fds[first]));
+		CHECK(lanes_lose(&lanes, first, refuge) == 0);
+		CHECK(!lanes_usable(&lanes, first));
+		CHECK(lanes.active == (active == first ? refuge : active));
+		CHECK(all_led_rightly(&lanes, &address));
+		CHECK(shutdown(lanes.fds[second], SHUT_RDWR) == 0);
+		CHECK(lanes_lose(&lanes, second, refuge) == 0);
+		CHECK(all_led_rightly(&lanes, &address));
+		lanes_close(&lanes);
+	}
+}
+
+static void test_lanes_that_are_shut_down_lead_nobody_astray(void **state)
+{
+	(void)state;
+	in_each_family(lose_two_lanes);
+}
+
+static void lose_all_lanes(void *context)
+{
+	struct address address = free_address(context);
+	struct lanes lanes;
+
+	CHECK(lanes_open(&lanes, &address) == 0);
+	CHECK(shutdown(lanes.fds[0], SHUT_RDWR) == 0);
+	CHECK(lanes_lose(&lanes, 0, LANE_COUNT) == -EADDRNOTAVAIL);
+	CHECK(lanes.active == 0);
+	lanes_close(&lanes);
+}
+
+static void test_without_another_lane_nobody_is_led_anywhere(void **state)
+{
+	(void)state;
+	in_each_family(lose_all_lanes);
+}
+
+static void test_a_unix_lane_that_was_shut_down_gets_another_socket(void **state)
+{
+	struct address address = { 0 };
+	struct lanes lanes;
+	char dir[SCRATCH_PATH_SIZE];
+
+	(void)state;
+	scratch_dir(dir);
+	assert_int_equal(address_parse(at("%s/sock", dir), &address), 0);
+	address.owner = geteuid();
+	address.group = getegid();
+	address.mode = 0600;
+	assert_int_equal(lanes_open(&lanes, &address), 0);
+	assert_int_equal(shutdown(lanes.fds[0], SHUT_RD), 0);
+	assert_true(listener_is_shut(lanes.fds[0]));
+	assert_false(lane_has_queue(&lanes, 0)); /* although it is readable, and will be for ever */
+	assert_int_equal(lanes_lose(&lanes, 0, 1), 0);
+	assert_true(lanes.lost[0] && lanes_usable(&lanes, 0));
+	assert_int_equal(lanes_prepare(&lanes, 0), 0);
+	assert_false(lanes.lost[0] || listener_is_shut(lanes.fds[0]));
+	lanes_close(&lanes);
+}
+
 /* No loopback: who tries the gate does not come back, and does without. */
 static void open_where_nothing_can_be_tried(void *context)
 {
@@ -855,6 +944,9 @@ int main(void)
 		TEST(test_we_can_reach_a_unix_lane_where_nobody_comes),
 		TEST(test_a_bare_port_takes_both_families),
 		TEST(test_a_connection_cannot_become_a_listener_of_the_port),
+		TEST(test_lanes_that_are_shut_down_lead_nobody_astray),
+		TEST(test_without_another_lane_nobody_is_led_anywhere),
+		TEST(test_a_unix_lane_that_was_shut_down_gets_another_socket),
 		TEST(test_the_gate_is_tried_where_ipv6_has_no_loopback),
 		TEST(test_a_gate_that_cannot_be_tried_is_not_relied_on),
 		TEST(test_any_ipv6_leaves_ipv4_to_others),
