@@ -257,6 +257,7 @@ void settings_run(const void *query, int answer_fd)
 		read_dump,
 		read_settings,
 		read_pools,
+		logs_check,
 		privileges_decide,
 		program_copy,
 		accounts_read_owners,
