@@ -12,6 +12,7 @@ Nothing here sleeps to wait: log lines, what the stubs do and exits are waited f
 wait has a generous deadline, after which the test fails and shows the log.
 """
 
+import atexit
 import functools
 import json
 import os
@@ -52,15 +53,16 @@ session.save_path => %s => %s
 """
 
 
-@functools.lru_cache
 def limit(milliseconds):
     """A time limit of twinit's, in which its helpers have to see something: longer for valgrind's."""
     return "%dms" % (milliseconds * (3 if UNDER else 1))
 
 
+@functools.lru_cache
 def programs():
     """A folder with the stub, compiled, and a copy of twinit, which nobody builds anew meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="twinit-programs-", dir="/tmp"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)
     subprocess.run(["cc", "-O1", "-D_GNU_SOURCE", "-o", folder / "stub-fpm",
                     REPO / "tests" / "support" / "stub-fpm.c"], check=True)
