@@ -21,9 +21,7 @@ static void pause_ms(long ms)
 	(void)nanosleep(&time, NULL);
 }
 
-/* 0, or -errno when the page could not be had. */
-static int ask_status(const struct drain_query *query, const struct drain_socket *socket,
-                      struct fpm_status *status)
+int drain_ask_status(int private_fd, const struct drain_socket *socket, struct fpm_status *status)
 {
 	struct fastcgi_reply reply;
 	const char *body;
@@ -39,8 +37,7 @@ static int ask_status(const struct drain_query *query, const struct drain_socket
 		.query = "json&full",
 		.settings = "variables_order=GPCS\n",
 	};
-	int r = fcgi_ask(query->private_fd, socket->name, &request, clock_ms() + DRAIN_ASK_MS,
-	                 &reply);
+	int r = fcgi_ask(private_fd, socket->name, &request, clock_ms() + DRAIN_ASK_MS, &reply);
 	if (r >= 0)
 		r = fastcgi_reply_head(&reply, &http, &body, &size);
 	if (r >= 0)
@@ -56,7 +53,7 @@ static void add_master(const struct drain_query *query, const struct drain_socke
                        struct drain_answer *answer)
 {
 	struct fpm_status status = { 0 };
-	int r = ask_status(query, socket, &status);
+	int r = drain_ask_status(query->private_fd, socket, &status);
 
 	if (r == -ECONNREFUSED || r == -ENOENT)
 		return;

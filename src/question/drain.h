@@ -45,6 +45,10 @@ struct drain_answer {
 	enum worker_state busy_state;
 };
 
+/* Ask one pool's status page.  0, or -errno when it could not be had in DRAIN_ASK_MS. */
+MUST_CHECK int drain_ask_status(int private_fd, const struct drain_socket *socket,
+                                struct fpm_status *status);
+
 /*
  * A question's run: takes a struct drain_query, answers with a struct drain_answer whenever the
  * number of busy workers changes or the lane becomes stuck, and last with one that is idle.  Has no

@@ -25,6 +25,9 @@ struct reading {
 
 /* Steps: each returns 0, or -errno and has said why. */
 
+/* All that FPM says itself, for r->answer->app: the program, -i, -tt, its pools. */
+MUST_CHECK int reading_ask_fpm(struct reading *r);
+
 /* php-fpm -i into r->info. */
 MUST_CHECK int fpm_info_read(struct reading *r);
 
