@@ -273,7 +273,7 @@ static bool is_status_socket(const char *name, size_t app, unsigned *pool)
 }
 
 static void list_status_sockets(DIR *dir, size_t app, const struct fpm_settings *settings,
-                                struct checkup_kept_query *query)
+                                struct checkup_traffic_query *query)
 {
 	const struct dirent *entry;
 	unsigned pool;
@@ -289,11 +289,11 @@ static void list_status_sockets(DIR *dir, size_t app, const struct fpm_settings 
 	}
 }
 
-static void look_at_kept(size_t app, const struct gathered *g, struct app_facts *facts)
+static void look_at_traffic(size_t app, const struct gathered *g, struct app_facts *facts)
 {
-	static struct checkup_kept_query query;
+	static struct checkup_traffic_query query;
 	struct question question = {
-		.run = checkup_kept_run,
+		.run = checkup_traffic_run,
 		.query = &query,
 		.power = POWER_PRIVATE,
 		.timeout_ms = LOOK_TIMEOUT_MS,
@@ -304,10 +304,13 @@ static void look_at_kept(size_t app, const struct gathered *g, struct app_facts 
 	DIR *dir = opendir(path);
 	if (!dir)
 		return;
-	query = (struct checkup_kept_query){ .private_fd = keep(&question, dirfd(dir)) };
+	query = (struct checkup_traffic_query){
+		.private_fd = keep(&question, dirfd(dir)),
+		.below = facts->config.release,
+	};
 	list_status_sockets(dir, app, &facts->php.settings, &query);
-	if (helper_ask(&question, &facts->kept, sizeof(facts->kept), NULL) < 0)
-		facts->kept = (struct kept_facts){ .known = false };
+	if (helper_ask(&question, &facts->traffic, sizeof(facts->traffic), NULL) < 0)
+		facts->traffic = (struct traffic_facts){ .known = false };
 	(void)closedir(dir);
 }
 
@@ -326,5 +329,5 @@ void gather_app(const struct config *config, size_t index, const struct gathered
 		look_at_sessions(config, sources, facts);
 	look_at_room(gathered, facts);
 	if (gathered->twinit.running && facts->php.ok)
-		look_at_kept(index, gathered, facts);
+		look_at_traffic(index, gathered, facts);
 }

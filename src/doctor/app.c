@@ -5,6 +5,7 @@
 static void judge_docroot(const struct app_facts *app, struct diagnoses *d)
 {
 	const struct app_config *c = &app->config;
+	const struct fpm_scripts *scripts = &app->traffic.scripts;
 	char root[2 * CONFIG_PATH_SIZE];
 	char fix[DIAGNOSIS_TEXT_SIZE];
 
@@ -20,8 +21,18 @@ static void judge_docroot(const struct app_facts *app, struct diagnoses *d)
 	         "the web server has to say so: fastcgi_param SCRIPT_FILENAME "
 	         "%.400s$fastcgi_script_name (never $realpath_root)",
 	         root);
-	diagnoses_note(d, DIAGNOSIS_DOCROOT, DIAGNOSIS_OK, c->name, fix,
-	               "scripts are to be asked for through the link, below %s", root);
+	if (scripts->through < scripts->seen)
+		diagnoses_note(d, DIAGNOSIS_DOCROOT, DIAGNOSIS_WARNING, c->name, fix,
+		               "%u of the last %u scripts were not asked for through the link, so "
+		               "that nothing pins them: '%s'",
+		               scripts->seen - scripts->through, scripts->seen, scripts->example);
+	else if (scripts->seen > 0)
+		diagnoses_note(d, DIAGNOSIS_DOCROOT, DIAGNOSIS_OK, c->name, NULL,
+		               "the last %u scripts were asked for through the link",
+		               scripts->seen);
+	else
+		diagnoses_note(d, DIAGNOSIS_DOCROOT, DIAGNOSIS_OK, c->name, fix,
+		               "scripts are to be asked for through the link, below %s", root);
 }
 
 static void judge_release(const struct app_facts *app, struct diagnoses *d)
@@ -127,7 +138,7 @@ static void judge_sessions(const struct app_facts *app, struct diagnoses *d)
 
 static void judge_kept(const struct app_facts *app, struct diagnoses *d)
 {
-	const struct kept_facts *k = &app->kept;
+	const struct traffic_facts *k = &app->traffic;
 
 	if (!k->known)
 		diagnoses_note(d, DIAGNOSIS_KEEP_CONN, DIAGNOSIS_OK, app->config.name,

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "config/config.h"
+#include "fpm/scripts.h"
 #include "fpm/settings.h"
 #include "release/pin.h"
 #include "rollout/room.h"
@@ -75,7 +76,8 @@ struct php_facts {
 	char sapi[64];
 	unsigned version_id; /* 802 for 8.2 */
 	bool opcache;        /* loaded and on */
-	bool opcache_read;   /* PHP starts with it */
+	bool opcache_read;   /* PHP starts with it; if not: */
+	char opcache_why[FACTS_WHY_SIZE];
 	bool validate_timestamps;
 	bool reset_restricted; /* not every script may call opcache_reset() */
 	bool apcu;
@@ -86,11 +88,12 @@ struct php_facts {
 	struct pool_facts pools[POOLS_MAX];
 };
 
-/* Connections that web servers keep open (fastcgi_keep_conn), as FPM's status pages show them. */
-struct kept_facts {
+/* What web servers do, as FPM's status pages show it. */
+struct traffic_facts {
 	bool known;
-	unsigned workers; /* that are there */
-	unsigned kept;    /* that wait for a next request on a connection */
+	unsigned workers;           /* that are there */
+	unsigned kept;              /* that wait for a next request on a connection */
+	struct fpm_scripts scripts; /* asked for, by the release symlink or not */
 };
 
 struct session_facts {
@@ -106,6 +109,6 @@ struct app_facts {
 	struct isolation_facts isolation;
 	struct php_facts php;
 	struct room room; /* as measured; each: 0 when no replica runs */
-	struct kept_facts kept;
+	struct traffic_facts traffic;
 	struct session_facts sessions;
 };

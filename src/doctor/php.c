@@ -93,8 +93,8 @@ static void judge_opcache(const struct app_facts *app, struct diagnoses *d)
 
 	if (!p->opcache_read)
 		diagnoses_note(d, DIAGNOSIS_OPCACHE, DIAGNOSIS_PROBLEM, app->config.name,
-		               "run php-fpm -i and mend what it says",
-		               "PHP does not start with its OPcache settings");
+		               "mend the opcache settings in php.ini",
+		               "PHP does not start with its OPcache settings: %s", p->opcache_why);
 	else if (!p->opcache)
 		diagnoses_note(d, DIAGNOSIS_OPCACHE, DIAGNOSIS_WARNING, app->config.name,
 		               "install and enable OPcache (opcache.enable = 1)",

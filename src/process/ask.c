@@ -1,11 +1,16 @@
 #include "process/ask.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "loop/signals.h"
 #include "util/cleanup.h"
+
+enum { DYING_MS = 500 };
 
 struct asking {
 	struct helper helper;
@@ -40,6 +45,17 @@ static struct inheritance as_we_are(void)
 	return inheritance;
 }
 
+/* Killed or ended, it is soon gone; unless it waits for a file system, which we must not. */
+static void reap(pid_t pid)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd gone = { .fd = pidfd, .events = POLLIN };
+
+	if (pidfd >= 0)
+		(void)poll(&gone, 1, DYING_MS);
+	(void)waitpid(pid, NULL, WNOHANG);
+}
+
 static int ask(struct loop *loop, const struct question *question, struct asking *asking)
 {
 	const struct inheritance inheritance = as_we_are();
@@ -51,8 +67,7 @@ static int ask(struct loop *loop, const struct question *question, struct asking
 	while (r >= 0 && !asking->answered && !asking->ended)
 		r = loop_turn(loop);
 	helper_stop(&asking->helper);
-	/* It may be waiting for a file system, which the answer must not. */
-	(void)waitpid(pid, NULL, WNOHANG);
+	reap(pid);
 	if (r < 0 || asking->answered)
 		return r;
 	return asking->helper.late ? -ETIMEDOUT : -ENODATA;

@@ -113,11 +113,15 @@ static void read_caches(const struct reading *r, const char *info, struct php_fa
 static void read_with_opcache(const struct reading *r, struct php_facts *facts)
 {
 	const char *const argv[] = { r->answer->php_fpm, "-d", "opcache.preload=", "-i", NULL };
+	struct text why = TEXT(facts->opcache_why);
 	_cleanup_free_ char *info = NULL;
+	int status = program_run(argv, -1, &info);
 
-	facts->opcache_read = program_run(argv, -1, &info) == 0;
-	if (facts->opcache_read)
+	facts->opcache_read = status == 0;
+	if (status == 0)
 		read_caches(r, info, facts);
+	else if (status > 0)
+		fpm_info_telling_line(&why, info);
 }
 
 static void read_pool(const struct reading *r, const char *pool, struct pool_facts *facts)
@@ -162,32 +166,42 @@ void checkup_php_run(const void *query, int answer_fd)
 	helper_answer(answer_fd, &facts, sizeof(facts));
 }
 
-/* --- kept connections --- */
+/* --- what web servers do --- */
 
-static void look(const struct checkup_kept_query *q, struct kept_facts *facts)
+static void add_page(const struct checkup_traffic_query *q, const struct drain_socket *socket,
+                     struct traffic_facts *facts)
 {
-	for (unsigned i = 0; i < q->socket_count; i++) {
-		struct fpm_status status;
+	struct fpm_status status;
+	const char *body;
+	size_t size;
 
-		if (drain_ask_status(q->private_fd, &q->sockets[i], &status) < 0)
-			continue;
-		facts->known = true;
-		facts->workers += status.processes;
-		facts->kept += status.reading_headers;
-	}
+	if (drain_ask_page(q->private_fd, socket, &body, &size) < 0 ||
+	    fpm_status_parse(body, size, &status) < 0)
+		return;
+	facts->known = true;
+	facts->workers += status.processes;
+	facts->kept += status.reading_headers;
+	fpm_scripts_add(&facts->scripts, body, size, q->below);
 }
 
-void checkup_kept_run(const void *query, int answer_fd)
+static struct traffic_facts look(const struct checkup_traffic_query *q)
+{
+	struct traffic_facts facts = { 0 };
+
+	for (unsigned i = 0; i < q->socket_count; i++)
+		add_page(q, &q->sockets[i], &facts);
+	return facts;
+}
+
+void checkup_traffic_run(const void *query, int answer_fd)
 {
 	const struct timespec apart = { .tv_nsec = LOOKS_APART_MS * 1000000L };
-	struct kept_facts facts = { 0 };
+	struct traffic_facts facts = look(query);
 
-	look(query, &facts);
 	for (int i = 1; i < LOOKS && facts.kept > 0; i++) {
-		struct kept_facts again = { 0 };
-
 		(void)nanosleep(&apart, NULL);
-		look(query, &again);
+		struct traffic_facts again = look(query);
+
 		if (again.kept < facts.kept)
 			facts.kept = again.kept;
 	}

@@ -24,14 +24,15 @@ struct checkup_php_query {
 /* A question's run: takes a struct checkup_php_query, answers once: struct php_facts. */
 void checkup_php_run(const void *query, int answer_fd);
 
-struct checkup_kept_query {
+struct checkup_traffic_query {
 	int private_fd;
+	const char *below; /* see fpm_scripts_add() */
 	unsigned socket_count;
 	struct drain_socket sockets[DRAIN_SOCKETS_MAX];
 };
 
 /*
- * A question's run: takes a struct checkup_kept_query, answers once: struct kept_facts.  A worker
- * counts as kept that has not got its request's head in all of some looks.
+ * A question's run: takes a struct checkup_traffic_query, answers once: struct traffic_facts.  A
+ * worker counts as kept that has not got its request's head in all of some looks.
  */
-void checkup_kept_run(const void *query, int answer_fd);
+void checkup_traffic_run(const void *query, int answer_fd);

@@ -45,9 +45,12 @@ struct drain_answer {
 	enum worker_state busy_state;
 };
 
-/* Ask one pool's status page.  0, or -errno when it could not be had in DRAIN_ASK_MS. */
-MUST_CHECK int drain_ask_status(int private_fd, const struct drain_socket *socket,
-                                struct fpm_status *status);
+/*
+ * Ask one pool's status page, with all its workers.  0, and *@body of *@size bytes is good until
+ * the next call; or -errno when it could not be had in DRAIN_ASK_MS.
+ */
+MUST_CHECK int drain_ask_page(int private_fd, const struct drain_socket *socket, const char **body,
+                              size_t *size);
 
 /*
  * A question's run: takes a struct drain_query, answers with a struct drain_answer whenever the

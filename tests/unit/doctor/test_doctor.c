@@ -94,6 +94,8 @@ static void no_link(void) { app.release.ok = false; }
 static void slow_link(void) { app.release.known = false; }
 static void empty(void) { app.release.empty = true; }
 static void no_docroot(void) { app.release.docroot = false; }
+static void through(void) { app.traffic.scripts = (struct fpm_scripts){ 3, 3, "" }; }
+static void around(void) { app.traffic.scripts = (struct fpm_scripts){ 3, 1, "/srv/app/releases/1/i.php" }; }
 static void user_namespace(void) { app.isolation.pin = PIN_USERNS; }
 static void by_path(void) { app.isolation.pin = PIN_PATH; }
 static void not_pinned(void) { app.isolation.pin = PIN_NONE; }
@@ -145,8 +147,8 @@ static void long_backlog(void) { app.php.settings.pools[0].backlog = 8192; }
 static void any_backlog(void) { app.php.settings.pools[0].backlog = -1; }
 static void somaxconn_unknown(void) { host.somaxconn = 0; }
 static void environment(void) { app.php.pools[0].clear_env = false; }
-static void kept(void) { app.kept = (struct kept_facts){ .known = true, .workers = 8, .kept = 1 }; }
-static void not_kept(void) { app.kept = (struct kept_facts){ .known = true, .workers = 8 }; }
+static void kept(void) { app.traffic = (struct traffic_facts){ .known = true, .workers = 8, .kept = 1 }; }
+static void not_kept(void) { app.traffic = (struct traffic_facts){ .known = true, .workers = 8 }; }
 static void stores_silent(void) { app.sessions.known = false; }
 static void stores_required(void) { app.sessions.required = true; }
 static void stores_are_there(void) { app.sessions.required = app.sessions.uses_redis = true; }
@@ -199,6 +201,8 @@ static const struct row {
 	{ "a silent disk", slow_link, DIAGNOSIS_RELEASE, DIAGNOSIS_PROBLEM, "in time" },
 	{ "empty", empty, DIAGNOSIS_RELEASE, DIAGNOSIS_PROBLEM, "is empty" },
 	{ "docroot", nothing, DIAGNOSIS_DOCROOT, DIAGNOSIS_OK, "/srv/app/current/public" },
+	{ "through the link", through, DIAGNOSIS_DOCROOT, DIAGNOSIS_OK, "the last 3 scripts" },
+	{ "around the link", around, DIAGNOSIS_DOCROOT, DIAGNOSIS_WARNING, "2 of the last 3" },
 	{ "no docroot", no_docroot, DIAGNOSIS_DOCROOT, DIAGNOSIS_PROBLEM, "no directory" },
 	{ "a mount namespace", nothing, DIAGNOSIS_ISOLATION, DIAGNOSIS_OK, "mount namespace" },
 	{ "a user namespace", user_namespace, DIAGNOSIS_ISOLATION, DIAGNOSIS_OK, "user namespace" },
