@@ -101,6 +101,14 @@ static void print_json(const struct diagnoses *d)
 
 /* --- the command --- */
 
+/* Here, because config_load() has no place for a context. */
+static struct diagnoses diagnoses;
+
+static void on_ignored(const char *sentence)
+{
+	doctor_note_ignored(sentence, &diagnoses);
+}
+
 static uint32_t longest_stop(const struct config *config)
 {
 	uint32_t longest = 0;
@@ -111,27 +119,27 @@ static uint32_t longest_stop(const struct config *config)
 	return longest;
 }
 
-static void check(const struct config *config, struct diagnoses *diagnoses)
+static void check(const struct config *config)
 {
 	static struct gathered gathered;
 	static struct app_facts app;
 	struct host_facts host;
 
+	doctor_judge_config(config->file, &diagnoses);
 	checkup_host(&host);
 	gather_twinit(config, &gathered);
 	host.twinit_known = gathered.found;
 	host.twinit_uid = gathered.uid;
-	doctor_judge_host(&host, &gathered.twinit, longest_stop(config), diagnoses);
+	doctor_judge_host(&host, &gathered.twinit, longest_stop(config), &diagnoses);
 	for (size_t i = 0; i < config->app_count; i++) {
 		gather_app(config, i, &gathered, &app);
-		doctor_judge_app(&app, &host, diagnoses);
+		doctor_judge_app(&app, &host, &diagnoses);
 	}
 }
 
 static int run(int argc, char *argv[])
 {
 	static struct config config;
-	static struct diagnoses diagnoses;
 	char error[CONFIG_ERROR_SIZE];
 	bool json = false;
 
@@ -140,11 +148,11 @@ static int run(int argc, char *argv[])
 			return command_usage(&check_command, "unexpected argument", argv[i]);
 		json = true;
 	}
-	if (config_load(getenv("TWINIT_CONFIG"), environ, &config, error, NULL) < 0) {
+	if (config_load(getenv("TWINIT_CONFIG"), environ, &config, error, on_ignored) < 0) {
 		fprintf(stderr, "twinit check: %s\n", error);
 		return CONFIG_STATUS;
 	}
-	check(&config, &diagnoses);
+	check(&config);
 	if (json)
 		print_json(&diagnoses);
 	else

@@ -5,6 +5,7 @@
 #include "util/text.h"
 
 static const char *const names[DIAGNOSIS_ID_COUNT] = {
+	[DIAGNOSIS_CONFIG] = "config",
 	[DIAGNOSIS_KERNEL] = "kernel",
 	[DIAGNOSIS_STEERING] = "steering",
 	[DIAGNOSIS_USER] = "user",

@@ -25,6 +25,7 @@ enum diagnosis_result {
 
 /* What it is about; diagnosis_name() has the words that scripts rely on. */
 enum diagnosis_id {
+	DIAGNOSIS_CONFIG,
 	DIAGNOSIS_KERNEL,
 	DIAGNOSIS_STEERING,
 	DIAGNOSIS_USER,

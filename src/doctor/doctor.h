@@ -6,6 +6,12 @@
 #include "doctor/diagnosis.h"
 #include "doctor/facts.h"
 
+/* twinit's own configuration was read from @file (empty: none), and the environment. */
+void doctor_judge_config(const char *file, struct diagnoses *diagnoses);
+
+/* The same has something that is ignored: @sentence. */
+void doctor_note_ignored(const char *sentence, struct diagnoses *diagnoses);
+
 /* Judge the container, whose apps take up to @stop_ms to stop. */
 void doctor_judge_host(const struct host_facts *host, const struct twinit_facts *twinit,
                        uint32_t stop_ms, struct diagnoses *diagnoses);

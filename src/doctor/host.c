@@ -9,6 +9,19 @@ enum { FILES_LEAST = 4096, GRACE_MS = 5000 };
 /* close_range(2), and Seccomp_filters in /proc. */
 enum { KERNEL_MAJOR = 5, KERNEL_MINOR = 9 };
 
+void doctor_judge_config(const char *file, struct diagnoses *diagnoses)
+{
+	diagnoses_note(diagnoses, DIAGNOSIS_CONFIG, DIAGNOSIS_OK, "", NULL,
+	               "defaults, %s%sand the TWINIT_* variables of this environment", file,
+	               file[0] ? " " : "");
+}
+
+void doctor_note_ignored(const char *sentence, struct diagnoses *diagnoses)
+{
+	diagnoses_note(diagnoses, DIAGNOSIS_CONFIG, DIAGNOSIS_WARNING, "",
+	               "correct its name or value, or remove it", "%s", sentence);
+}
+
 static void judge_kernel(const struct host_facts *host, struct diagnoses *d)
 {
 	bool old = host->kernel_major < KERNEL_MAJOR ||

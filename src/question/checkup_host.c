@@ -21,6 +21,8 @@
 /* Ports that are free one moment and taken the next are rare. */
 enum { TRIES = 3 };
 
+enum { OTHER_LANE = 1 };
+
 static void read_kernel(struct host_facts *host)
 {
 	struct utsname name;
@@ -49,13 +51,14 @@ static int free_address(struct address *address)
 }
 
 /* On the loopback the connection is there when connect(2) returns. */
-static bool leads_to(const struct lanes *lanes, unsigned lane)
+static int leads_to(const struct lanes *lanes, unsigned lane)
 {
 	const struct address *to = &lanes->address;
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	return fd >= 0 && connect(fd, (const struct sockaddr *)&to->sockaddr, to->length) == 0 &&
-	       lane_has_queue(lanes, lane);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&to->sockaddr, to->length) < 0)
+		return -errno;
+	return lane_has_queue(lanes, lane) ? 0 : -ENOSYS;
 }
 
 /* As at the start of a site: lanes on a port, and does the kernel lead to the one that we say? */
@@ -72,7 +75,9 @@ static int try_steering(void)
 	}
 	if (r < 0)
 		return r;
-	r = lanes.steered && lanes_cutover(&lanes, 1) >= 0 && leads_to(&lanes, 1) ? 0 : -ENOSYS;
+	r = lanes.steered ? lanes_cutover(&lanes, OTHER_LANE) : -ENOSYS;
+	if (r >= 0)
+		r = leads_to(&lanes, OTHER_LANE);
 	lanes_close(&lanes);
 	return r;
 }

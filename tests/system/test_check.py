@@ -21,10 +21,12 @@ def prepare(make, **options):
     return c
 
 
-def check(c, expected, **more):
+def check(c, expected, timeout=PATIENCE, inside=()):
     """{id: (result, subject, seen, fix)} of `twinit check --json`; the worst of each id."""
-    code, text = c.tell("check", "--json", **more)
-    assert code == expected, text
+    done = subprocess.run([*inside, str(binary()), "check", "--json"], env=c.environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, timeout=timeout, check=False)
+    text = done.stdout.decode(errors="replace")
+    assert done.returncode == expected, text
     found = json.loads(text)
     worst = {}
     for one in found["findings"]:
@@ -62,7 +64,7 @@ def test_it_is_readable_in_80_columns(make):
     assert code == 0
     lines = text.splitlines()
     assert max(len(line) for line in lines) <= 80, text
-    assert lines[0].startswith("ok       kernel: Linux ")
+    assert lines[0].startswith("ok       config: defaults, ")
     assert lines[-1].endswith(" ok, 0 warnings, 0 problems")
 
 
@@ -132,15 +134,53 @@ def test_wrong_usage_is_status_64(make, words):
 
 def test_another_user_is_told_whose_twinit_it_is(make):
     c = prepare(make).boot()
-    done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", str(binary()), "check",
-                           "--json"], env=c.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          timeout=PATIENCE, check=False)
-    found = {one["id"]: one for one in json.loads(done.stdout)["findings"]}
-    assert done.returncode == 0
-    assert found["user"]["result"] == "warning"
-    assert "this check runs as user 65534, twinit as user 0" in found["user"]["seen"]
-    assert "does not answer user 65534" in found["twinit"]["seen"]
+    found = check(c, 0, inside=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])
+    assert found["user"][0] == "warning"
+    assert "this check runs as user 65534, twinit as user 0" in found["user"][2]
+    assert "does not answer user 65534" in found["twinit"][2]
     assert c.request()
+
+
+def limited(**files):
+    """What gives a command a container's limits, as files of its control group."""
+    script = "mount -t tmpfs none /sys/fs/cgroup; "
+    script += "".join("echo %s >/sys/fs/cgroup/%s; " % (value, name.replace("_", ".")) for name, value in files.items())
+    return ["unshare", "--mount", "sh", "-ec", script + 'exec "$0" "$@"']
+
+
+def test_limits_of_the_container_are_seen(make):
+    c = prepare(make)
+    c.write("info", (c.directory / "info").read_text() + "memory_limit => 128M => 128M\n")
+    found = check(c, 0, inside=limited(memory_max=2 ** 29, memory_current=1000, pids_max=10, pids_current=3))
+    assert unwell(found) == {"memory", "pids"}
+    # 8 workers, OPcache for two replicas.
+    assert "take 1280 MB; the container may have 512 MB" in found["memory"][2]
+    assert found["pids"][2].startswith("7 more processes may be made; ")
+    found = check(c, 0, inside=limited(memory_max=2 ** 32, memory_current=1000, pids_max=500, pids_current=3))
+    assert not unwell(found)
+
+
+def test_root_that_may_not_change_its_user_is_a_problem(make):
+    found = check(prepare(make), 1, inside=["setpriv", "--bounding-set=-setuid,-kill"])
+    assert found["capabilities"][0] == "problem"
+    assert found["capabilities"][2].startswith("root without SETUID KILL ")
+
+
+def test_few_open_files_are_a_warning(make):
+    found = check(prepare(make), 0, inside=["prlimit", "--nofile=500"])
+    assert unwell(found) == {"files"}
+
+
+def test_a_kernel_that_cannot_be_asked_about_steering_is_not_blamed(make):
+    found = check(prepare(make), 0, inside=["unshare", "--net"])
+    assert unwell(found) == {"steering"} and "cannot be tried" in found["steering"][2], found
+
+
+def test_a_variable_with_a_typing_error_is_a_warning(make):
+    c = prepare(make)
+    c.environment["TWINIT_APP_REPLICSA"] = "3"
+    found = check(c, 0)
+    assert unwell(found) == {"config"} and "TWINIT_APP_REPLICSA" in found["config"][2]
 
 
 def test_it_leaves_nothing_behind(make):

@@ -350,6 +350,22 @@ static void test_what_is_in_the_image_needs_no_docroot(void **state)
 	assert_null(find(DIAGNOSIS_DOCROOT));
 }
 
+static void test_the_configuration_is_named(void **state)
+{
+	(void)state;
+
+	make_good();
+	doctor_judge_config("/etc/twinit.conf", &diagnoses);
+	assert_int_equal(find(DIAGNOSIS_CONFIG)->result, DIAGNOSIS_OK);
+	assert_non_null(strstr(find(DIAGNOSIS_CONFIG)->seen, "/etc/twinit.conf and"));
+	make_good();
+	doctor_judge_config("", &diagnoses);
+	assert_non_null(strstr(find(DIAGNOSIS_CONFIG)->seen, "defaults, and"));
+	make_good();
+	doctor_note_ignored("ignoring TWINIT_X", &diagnoses);
+	assert_int_equal(find(DIAGNOSIS_CONFIG)->result, DIAGNOSIS_WARNING);
+}
+
 /* --- numbers --- */
 
 static void test_sizes_are_read_as_php_writes_them(void **state)
@@ -390,6 +406,18 @@ static void test_what_does_not_fit_is_counted(void **state)
 	assert_int_equal(diagnoses.count, DIAGNOSES_MAX);
 	assert_int_equal(diagnoses.left_off, 3);
 	assert_int_equal(diagnoses.results[DIAGNOSIS_PROBLEM], DIAGNOSES_MAX + 3);
+}
+
+static void test_every_id_and_result_has_a_name(void **state)
+{
+	(void)state;
+	for (int i = 0; i < DIAGNOSIS_ID_COUNT; i++)
+		for (int k = 0; k < i; k++)
+			assert_string_not_equal(diagnosis_name((enum diagnosis_id)i),
+			                        diagnosis_name((enum diagnosis_id)k));
+	assert_string_equal(diagnosis_result_name(DIAGNOSIS_OK), "ok");
+	assert_string_equal(diagnosis_result_name(DIAGNOSIS_WARNING), "warning");
+	assert_string_equal(diagnosis_result_name(DIAGNOSIS_PROBLEM), "problem");
 }
 
 static void test_no_control_character_reaches_a_terminal(void **state)
@@ -458,6 +486,8 @@ int main(void)
 		cmocka_unit_test(test_sizes_are_read_as_php_writes_them),
 		cmocka_unit_test(test_workers_are_those_of_all_replicas),
 		cmocka_unit_test(test_what_does_not_fit_is_counted),
+		cmocka_unit_test(test_every_id_and_result_has_a_name),
+		cmocka_unit_test(test_the_configuration_is_named),
 		cmocka_unit_test(test_no_control_character_reaches_a_terminal),
 		cmocka_unit_test(test_the_manual_has_each_id_once_and_no_other),
 	};

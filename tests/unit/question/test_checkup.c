@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
+#include "confine/caps.h"
 #include "fake_fpm.h"
 #include "question/checkup.h"
 #include "session/store.h"
@@ -19,6 +20,8 @@ static void ask(void (*run)(const void *, int), const void *query, void *answer,
 	if (pid == 0) {
 		alarm(30); /* a guard */
 		close(pair[0]);
+		if (caps_no_new_privileges() < 0)
+			_exit(EXIT_FAILURE);
 		run(query, pair[1]);
 		_exit(EXIT_SUCCESS);
 	}
