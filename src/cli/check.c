@@ -7,12 +7,13 @@
 #include "cli/command.h"
 #include "cli/findings_json.h"
 #include "cli/gather.h"
+#include "cli/run.h"
 #include "config/load.h"
 #include "doctor/doctor.h"
 #include "question/checkup.h"
 #include "util/text.h"
 
-enum { CONFIG_STATUS = 78, WIDTH = 80, INDENT = 9 };
+enum { CONFIG_STATUS = 78, WIDTH = 80, INDENT = 9, WORDS_MAX = 64 };
 
 /* --- as text --- */
 
@@ -119,20 +120,39 @@ static uint32_t longest_stop(const struct config *config)
 	return longest;
 }
 
-static void check(const struct config *config)
+/*
+ * How the twinit that runs was told its configuration by its command line: returns the file that it
+ * reads, NULL for the usual one.  What an inherited CMD says goes to the environment, as there.
+ */
+static const char *file_of(struct gathered *g)
 {
-	static struct gathered gathered;
+	const char *file = getenv("TWINIT_CONFIG");
+	char *argv[WORDS_MAX];
+	int argc = 0;
+
+	for (char *word = g->command; word < g->command + g->command_size && argc < WORDS_MAX;
+	     word += strlen(word) + 1)
+		argv[argc++] = word;
+	for (int i = 1; i + 1 < argc; i++)
+		if (strcmp(argv[1], "run") == 0 && strcmp(argv[i], "--config") == 0)
+			file = argv[i + 1];
+	if (argc > 1 && run_is_fpm(argc - 1, argv + 1) && !run_take_fpm(argc - 1, argv + 1))
+		fprintf(stderr, "twinit check: no memory for the arguments of %s\n", argv[1]);
+	return file;
+}
+
+static void check(const struct config *config, const struct gathered *gathered)
+{
 	static struct app_facts app;
 	struct host_facts host;
 
 	doctor_judge_config(config->file, &diagnoses);
 	checkup_host(&host);
-	gather_twinit(config, &gathered);
-	host.twinit_known = gathered.found;
-	host.twinit_uid = gathered.uid;
-	doctor_judge_host(&host, &gathered.twinit, longest_stop(config), &diagnoses);
+	host.twinit_known = gathered->found;
+	host.twinit_uid = gathered->uid;
+	doctor_judge_host(&host, &gathered->twinit, longest_stop(config), &diagnoses);
 	for (size_t i = 0; i < config->app_count; i++) {
-		gather_app(config, i, &gathered, &app);
+		gather_app(config, i, gathered, &app);
 		doctor_judge_app(&app, &host, &diagnoses);
 	}
 }
@@ -140,19 +160,24 @@ static void check(const struct config *config)
 static int run(int argc, char *argv[])
 {
 	static struct config config;
+	static struct gathered gathered;
 	char error[CONFIG_ERROR_SIZE];
-	bool json = false;
+	bool usable, json = false;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") != 0)
 			return command_usage(&check_command, "unexpected argument", argv[i]);
 		json = true;
 	}
-	if (config_load(getenv("TWINIT_CONFIG"), environ, &config, error, on_ignored) < 0) {
+	/* Where it runs is said by the configuration, and what the configuration is by who runs. */
+	usable = config_load(getenv("TWINIT_CONFIG"), environ, &config, error, NULL) >= 0;
+	gather_twinit(usable ? &config : NULL, &gathered);
+	const char *file = file_of(&gathered); /* may change the environment */
+	if (config_load(file, environ, &config, error, on_ignored) < 0) {
 		fprintf(stderr, "twinit check: %s\n", error);
 		return CONFIG_STATUS;
 	}
-	check(&config);
+	check(&config, &gathered);
 	if (json)
 		print_json(&diagnoses);
 	else

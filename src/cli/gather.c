@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "session/finding_file.h"
 #include "util/cgroup.h"
 #include "util/cleanup.h"
+#include "util/fs.h"
 #include "util/text.h"
 
 enum {
@@ -55,11 +57,26 @@ static int open_twinit(const struct config *config, struct gathered *g)
 
 	if (said && said[0] != '\0')
 		return open_at(said, g);
-	if (config->run_dir_set)
+	if (config && config->run_dir_set)
 		return open_at(config->run_dir, g);
 	for (size_t i = 0; run_dirs[i] && fd < 0 && fd != -EACCES; i++)
 		fd = open_at(run_dirs[i], g);
 	return fd;
+}
+
+/* The pid that it says itself is one of its own namespace. */
+static void read_command(int fd, struct gathered *g)
+{
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer);
+	char path[32];
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)peer.pid);
+	ssize_t n = read_file(path, g->command, sizeof(g->command));
+	/* What did not fit would be misread. */
+	g->command_size = n <= 0 || (size_t)n >= sizeof(g->command) - 1 ? 0 : (size_t)n;
 }
 
 static void take_container(const struct wire_container *container, struct twinit_facts *facts)
@@ -102,15 +119,15 @@ static int take_replies(int fd, struct gathered *g)
 void gather_twinit(const struct config *config, struct gathered *gathered)
 {
 	struct text why = TEXT(gathered->twinit.why);
-	_cleanup_close_ int fd = FD_NONE;
 
 	*gathered = (struct gathered){ .found = false };
-	fd = open_twinit(config, gathered);
+	_cleanup_close_ int fd = open_twinit(config, gathered);
 	if (fd == -EACCES)
 		text_add(&why, "one runs in %s, and does not answer user %u", gathered->run_dir,
 		         (unsigned)geteuid());
 	if (fd < 0)
 		return;
+	read_command(fd, gathered);
 	int r = take_replies(fd, gathered);
 	if (r >= 0)
 		return;
@@ -265,11 +282,15 @@ static void look_at_room(const struct gathered *g, struct app_facts *facts)
 /* "0-12-1.s" is the status socket of a master's second pool of the first app. */
 static bool is_status_socket(const char *name, size_t app, unsigned *pool)
 {
-	char kind;
-	unsigned index, serial;
+	char *end;
 
-	return sscanf(name, "%u-%u-%u.%c", &index, &serial, pool, &kind) == 4 && kind == 's' &&
-	       index == app;
+	if (strtoul(name, &end, 10) != app || end == name || *end != '-')
+		return false;
+	(void)strtoul(end + 1, &end, 10); /* the master's number */
+	if (*end != '-')
+		return false;
+	*pool = (unsigned)strtoul(end + 1, &end, 10);
+	return strcmp(end, ".s") == 0;
 }
 
 static void list_status_sockets(DIR *dir, size_t app, const struct fpm_settings *settings,

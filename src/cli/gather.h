@@ -12,6 +12,9 @@ struct gathered {
 	uid_t uid; /* as whom it runs; only if there is one */
 	bool found;
 	char run_dir[CONFIG_PATH_SIZE];
+	/* Its command line: words that each end with a NUL; 0 bytes: not known. */
+	char command[2 * CONFIG_PATH_SIZE];
+	size_t command_size;
 	unsigned master_count;
 	struct gathered_master {
 		char app[NAME_SIZE];
@@ -19,7 +22,10 @@ struct gathered {
 	} masters[GATHER_MASTERS_MAX];
 };
 
-/* Ask the twinit that runs, if there is one; waits some seconds at most. */
+/*
+ * Ask the twinit that runs, if there is one; @config says where, NULL when it cannot be read. Waits
+ * some seconds at most.
+ */
 void gather_twinit(const struct config *config, struct gathered *gathered);
 
 /* Look at app @index of @config; waits half a minute at most. */

@@ -112,6 +112,23 @@ def test_a_store_that_hangs_is_a_problem_and_holds_nothing_up(make_site, tmp_pat
     site.start_redis()
 
 
+@pytest.mark.parametrize("words", [["php-fpm8.2", "-F", "-y", "/srv/php-fpm/other.conf"],
+                                   ["run", "--config", "/srv/php-fpm/twinit.conf"]], ids=["CMD", "run"])
+def test_it_looks_at_the_configuration_that_the_running_twinit_was_started_with(make_site, words):
+    def before(site):
+        site.prepare_more = site.task.configure
+
+        def configure():
+            site.prepare_more()
+            folder = site.task.fpm_config
+            (folder / "other.conf").write_text("include = /srv/php-fpm/php-fpm.conf\n[www]\nclear_env = no\n")
+            (folder / "twinit.conf").write_text("[app www]\nfpm_config = /srv/php-fpm/other.conf\n")
+        site.task.configure = configure
+        site.task.env.update(TWINIT_APP_FPM_CONFIG="")
+    site = make_site(before, **ALL_WELL, command=["/srv/bin/twinit", *words])
+    assert of(check(site, 0), "clear-env")[0]["result"] == "warning"
+
+
 def test_it_needs_no_twinit(cold_site):
     site = cold_site(**ALL_WELL)
     assert start_and_wait_for_end(site, ["/srv/bin/twinit", "check"]) == 0

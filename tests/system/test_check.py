@@ -126,6 +126,14 @@ def test_a_wrong_configuration_is_status_78(make):
     assert (code, text) == (78, "twinit check: TWINIT_APP_REPLICAS: '99' is no number from 1 to 4\n")
 
 
+def test_a_wrong_configuration_of_a_running_twinit_is_status_78_too(make):
+    c = prepare(make).boot()
+    c.environment["TWINIT_APP_REPLICAS"] = "99"
+    code, text = c.tell("check")
+    assert code == 78 and text.startswith("twinit check: TWINIT_APP_REPLICAS: ")
+    assert c.request()
+
+
 @pytest.mark.parametrize("words", [["www"], ["--jason"], ["--json", "x"]])
 def test_wrong_usage_is_status_64(make, words):
     code, text = make().tell("check", *words)
