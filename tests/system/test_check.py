@@ -1,6 +1,7 @@
 """`twinit check` with stub masters: exit status, what it says, and that it ends whatever hangs."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -147,6 +148,19 @@ def test_another_user_is_told_whose_twinit_it_is(make):
     assert "this check runs as user 65534, twinit as user 0" in found["user"][2]
     assert "does not answer user 65534" in found["twinit"][2]
     assert c.request()
+
+
+def test_a_container_without_root_is_well(make):
+    somebody = ["setpriv", "--reuid", "33", "--regid", "33", "--clear-groups", "--inh-caps=-all"]
+    c = prepare(make, prefix=somebody)
+    c.environment["TWINIT_ISOLATION"] = "path"
+    c.run_dir.mkdir()
+    os.chown(c.run_dir, 33, 33)
+    c.boot()
+    found = check(c, 0, inside=somebody)
+    assert not unwell(found), found
+    assert found["user"][2] == "user 33, as whom PHP runs, too"
+    assert "is healthy" in found["twinit"][2] and "none of" in found["keep-conn"][2]
 
 
 def limited(**files):
