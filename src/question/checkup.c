@@ -158,7 +158,7 @@ void checkup_php_run(const void *query, int answer_fd)
 	release_none(&r.release);
 	answer.app = *q->app;
 	facts.ok = secrets_load(q->secrets, answer.why, sizeof(answer.why)) >= 0 &&
-	           reading_ask_fpm(&r) >= 0 && privileges_decide(&r) >= 0 &&
+	           reading_ask_fpm(&r) >= 0 && logs_check(&r) >= 0 && privileges_decide(&r) >= 0 &&
 	           replica_config_write_sources(&r) >= 0;
 	text_copy_cut(facts.why, sizeof(facts.why), answer.why);
 	if (facts.ok)

@@ -264,6 +264,7 @@ void settings_run(const void *query, int answer_fd)
 		load_secrets,
 		resolve_release,
 		reading_ask_fpm,
+		logs_check,
 		privileges_decide,
 		program_copy,
 		accounts_read_owners,
@@ -373,6 +374,7 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 	end_text(answer->release, sizeof(answer->release));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
 	end_text(answer->preload, sizeof(answer->preload));
-	return !answer->ok || (is_bool(&answer->copied) && app_fits(&answer->app) &&
-	                       pools_fit(&answer->settings) && identity_fits(answer));
+	return !answer->ok ||
+	       (is_bool(&answer->copied) && is_bool(&answer->copied_earlier) &&
+	        app_fits(&answer->app) && pools_fit(&answer->settings) && identity_fits(answer));
 }
