@@ -189,11 +189,10 @@ const struct command check_command = {
 	.name = "check",
 	.arguments = "[--json]",
 	.summary = "what could be better here, and how",
-	.help = "Looks at kernel, container, release, PHP, pools and session stores as twinit "
-		"finds\n"
-		"them, with or without a running twinit; it says more when one runs.  Each "
-		"finding\n"
-		"is ok, warning or problem, with what was seen and (->) what to change.\n"
+	.help = "Looks at kernel, container, release, PHP, pools and session stores as twinit\n"
+		"finds them, with or without a running twinit; it says more when one runs.  Each\n"
+		"finding is ok, warning or problem, with what was seen and (->) what to change;\n"
+		"doc/check.md explains them.\n"
 		"\n"
 		"Exit status: 0 no problem (there may be warnings), 1 problems, 64 usage, 78\n"
 		"configuration.\n",
