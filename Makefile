@@ -124,10 +124,10 @@ check-memory: $(filter-out $(NO_VALGRIND:%=$(BUILD)/tests/unit/%),$(TESTS))
 
 # Tests exec into other programs as other users, who may not write counters: no builtin execve, or gcc
 # writes them just before.
-coverage: ## lines that the unit tests run, by folder; fails unless it is all of config and rollout
+coverage: ## lines that the unit tests run, by folder; fails unless it is all of config, rollout and doctor
 	rm -rf $(BUILD)/coverage
 	$(MAKE) check CC=gcc BUILD=$(BUILD)/coverage FORTIFY= CFLAGS='-O0 -g --coverage -fno-builtin-execve'
-	@tools/coverage $(BUILD)/coverage config rollout
+	@tools/coverage $(BUILD)/coverage config rollout doctor
 
 # Counters are in files that are mapped and shared (%c): what a child, another user or somebody killed did counts too.
 # Others than root could not make the files, so they are there before.

@@ -89,19 +89,24 @@ bool run_is_fpm(int argc, char *argv[])
 	return true;
 }
 
-int run_fpm(int argc, char *argv[])
+/* By the environment, so that a roll, which reads all again, comes to the same. */
+bool run_take_fpm(int argc, char *argv[])
 {
-	static struct config config;
-
-	const char *file = getenv("TWINIT_CONFIG");
 	const char *fpm_config = "";
 
 	for (int i = 1; i + 1 < argc; i++)
 		if (takes_file(argv[i]))
 			fpm_config = argv[i + 1];
-	/* By the environment, so that a roll, which reads all again, comes to the same. */
-	if (setenv("TWINIT_APP_PHP_FPM", argv[0], 1) < 0 ||
-	    (*fpm_config && setenv("TWINIT_APP_FPM_CONFIG", fpm_config, 1) < 0))
+	return setenv("TWINIT_APP_PHP_FPM", argv[0], 1) == 0 &&
+	       (!*fpm_config || setenv("TWINIT_APP_FPM_CONFIG", fpm_config, 1) == 0);
+}
+
+int run_fpm(int argc, char *argv[])
+{
+	static struct config config;
+	const char *file = getenv("TWINIT_CONFIG");
+
+	if (!run_take_fpm(argc, argv))
 		return CONFIG_STATUS;
 	return load(file, &config) ? supervisor_run(file, &config) : CONFIG_STATUS;
 }

@@ -21,13 +21,10 @@ static void pause_ms(long ms)
 	(void)nanosleep(&time, NULL);
 }
 
-/* 0, or -errno when the page could not be had. */
-static int ask_status(const struct drain_query *query, const struct drain_socket *socket,
-                      struct fpm_status *status)
+int drain_ask_page(int private_fd, const struct drain_socket *socket, const char **body,
+                   size_t *size)
 {
 	struct fastcgi_reply reply;
-	const char *body;
-	size_t size;
 	int http;
 
 	fastcgi_reply_init(&reply, page, sizeof(page), NULL, 0);
@@ -39,13 +36,8 @@ static int ask_status(const struct drain_query *query, const struct drain_socket
 		.query = "json&full",
 		.settings = "variables_order=GPCS\n",
 	};
-	int r = fcgi_ask(query->private_fd, socket->name, &request, clock_ms() + DRAIN_ASK_MS,
-	                 &reply);
-	if (r >= 0)
-		r = fastcgi_reply_head(&reply, &http, &body, &size);
-	if (r >= 0)
-		r = fpm_status_parse(body, size, status);
-	return r;
+	int r = fcgi_ask(private_fd, socket->name, &request, clock_ms() + DRAIN_ASK_MS, &reply);
+	return r < 0 ? r : fastcgi_reply_head(&reply, &http, body, size);
 }
 
 /*
@@ -56,8 +48,12 @@ static void add_master(const struct drain_query *query, const struct drain_socke
                        struct drain_answer *answer)
 {
 	struct fpm_status status = { 0 };
-	int r = ask_status(query, socket, &status);
+	const char *body;
+	size_t size;
+	int r = drain_ask_page(query->private_fd, socket, &body, &size);
 
+	if (r >= 0)
+		r = fpm_status_parse(body, size, &status);
 	if (r == -ECONNREFUSED || r == -ENOENT)
 		return;
 	if (r < 0)

@@ -8,8 +8,7 @@
 #include "question/reading.h"
 #include "util/cleanup.h"
 
-/* What FPM says is wrong: the first line with an error, or else the last one. */
-static void add_telling_line(struct text *why, char *output)
+void fpm_info_telling_line(struct text *why, char *output)
 {
 	char *end = output + strlen(output);
 	char *line = strstr(output, "ERROR: ");
@@ -42,7 +41,7 @@ int fpm_info_read(struct reading *r)
 		text_add(&r->why, " and printed none; is it a PHP-FPM binary?");
 	} else {
 		text_add(&r->why, ": ");
-		add_telling_line(&r->why, r->info);
+		fpm_info_telling_line(&r->why, r->info);
 	}
 	return -EINVAL;
 }
@@ -88,7 +87,7 @@ int fpm_info_try_opcache(struct reading *r)
 	if (program_run(argv, -1, &output) <= 0)
 		return 0;
 	text_add(&r->why, "PHP cannot start: ");
-	add_telling_line(&r->why, output);
+	fpm_info_telling_line(&r->why, output);
 	text_add(&r->why, "; OPcache writes to %s (opcache.lockfile_path): mount a tmpfs there",
 	         path);
 	return -EROFS;

@@ -26,6 +26,9 @@ struct reading {
 
 /* Steps: each returns 0, or -errno and has said why. */
 
+/* All that FPM says itself, for r->answer->app: the program, -i, -tt, its pools. */
+MUST_CHECK int reading_ask_fpm(struct reading *r);
+
 /* php-fpm -i into r->info. */
 MUST_CHECK int fpm_info_read(struct reading *r);
 
@@ -53,6 +56,10 @@ MUST_CHECK int program_copy(struct reading *r);
 
 /* The prepended files of path isolation, and an overlay for each replica into query->overlays. */
 MUST_CHECK int replica_config_write(struct reading *r);
+
+/* Append what is wrong, as FPM said it in @output: the first line with an error, or else the last
+ * one.  @output is changed. */
+void fpm_info_telling_line(struct text *why, char *output);
 
 /* The (local) value of @key in @info, which php-fpm -i printed.  False when it is not there. */
 bool fpm_info_value(const char *info, const char *key, char *to, size_t size);

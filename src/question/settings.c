@@ -242,6 +242,19 @@ static int read_pools(struct reading *r)
 	return result;
 }
 
+int reading_ask_fpm(struct reading *r)
+{
+	static int (*const steps[])(struct reading *) = {
+		find_program, fpm_info_read, fpm_info_try_opcache, find_config,
+		read_dump,    read_settings, read_pools,
+	};
+	int result = 0;
+
+	for (size_t i = 0; result >= 0 && i < ARRAY_SIZE(steps); i++)
+		result = steps[i](r);
+	return result;
+}
+
 void settings_run(const void *query, int answer_fd)
 {
 	/* clang-format off */
@@ -250,13 +263,7 @@ void settings_run(const void *query, int answer_fd)
 		look_at_limits,
 		load_secrets,
 		resolve_release,
-		find_program,
-		fpm_info_read,
-		fpm_info_try_opcache,
-		find_config,
-		read_dump,
-		read_settings,
-		read_pools,
+		reading_ask_fpm,
 		logs_check,
 		privileges_decide,
 		program_copy,

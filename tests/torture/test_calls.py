@@ -21,6 +21,7 @@ redisReaderGetReply sigaction sigaddset sigdelset sigemptyset sigfillset sigisme
 stack_chk_fail stderr stdout strcasecmp strchr strcmp strcspn strerror strlen strncasecmp strncmp strnlen
 strpbrk strrchr strsep strsignal strspn strstr strtod strtol strtoll strtoul strtoull tcgetpgrp tcsetpgrp time
 umask vsnprintf waitid
+dirfd mkdtemp rmdir uname
 """.split()
 
 
