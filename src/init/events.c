@@ -18,15 +18,23 @@ static void start_next(struct supervisor *s);
 
 /* --- what is wrong with it --- */
 
-/* Not of each event, but again after it has worked in between. */
-static void complain(struct supervisor *s, const char *why)
+/*
+ * Not of each event, but again after it has worked in between.  Runs that were under way when it
+ * was said have the same trouble, whatever began and worked since.
+ */
+static void complain(struct supervisor *s, unsigned number, const char *why)
 {
-	if (!s->events.complained)
-		log_write(LOG_WARNING,
-		          "on_event: %s %s; nothing else depends on it, and this is not said again "
-		          "until it has worked",
-		          s->config->on_event, why);
-	s->events.complained = true;
+	struct events *events = &s->events;
+
+	if (events->complained || number <= events->said_until)
+		return;
+	log_write(
+		LOG_WARNING,
+		"on_event: %s %s; nothing else depends on it, and this is not said again until it "
+		"has worked",
+		s->config->on_event, why);
+	events->complained = true;
+	events->said_until = events->starts;
 }
 
 /* --- runs --- */
@@ -61,7 +69,7 @@ static void take_end(struct event_run *run, const struct notify_answer *answer)
 	if (!run->flooded)
 		s->events.flooded = false;
 	if (answer->kind == NOTIFY_FAILED)
-		complain(s, answer->text);
+		complain(s, run->number, answer->text);
 	else
 		s->events.complained = false;
 }
@@ -94,8 +102,9 @@ static void on_end(struct helper *helper)
 	struct event_run *run = container_of(helper, struct event_run, helper);
 
 	if (!run->over)
-		complain(run->supervisor, helper->late ? "had not ended after 10 s and was killed"
-		                                       : "could not be run: its helper died");
+		complain(run->supervisor, run->number,
+		         helper->late ? "had not ended after 10 s and was killed"
+		                      : "could not be run: its helper died");
 	start_next(run->supervisor);
 }
 
@@ -157,6 +166,7 @@ static int start(struct event_run *run, const struct event *event)
 	query.secrets = s->config->secrets;
 	query.umask = s->inheritance.umask;
 	event_facts(event, &query);
+	run->number = ++s->events.starts;
 	run->over = run->flooded = false;
 	run->helper.on_answer = on_answer;
 	run->helper.on_end = on_end;
@@ -175,7 +185,7 @@ static void start_next(struct supervisor *s)
 		events->first = (events->first + 1) % EVENTS_WAITING_MAX;
 		events->count--;
 		if (r < 0)
-			complain(s, child_trouble(r));
+			complain(s, events->starts, child_trouble(r));
 	}
 }
 
@@ -246,7 +256,7 @@ static void on_last(struct deadline *deadline)
 	struct supervisor *s = container_of(deadline, struct supervisor, events.last);
 
 	if (events_busy(s))
-		complain(s, "had no more time in the stop and was killed");
+		complain(s, ++s->events.starts, "had no more time in the stop and was killed");
 	events_stop(s);
 }
 

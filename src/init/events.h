@@ -25,8 +25,9 @@ struct supervisor;
 struct event_run {
 	struct helper helper;
 	struct supervisor *supervisor;
-	bool over;    /* it said how it ended */
-	bool flooded; /* they were too many */
+	unsigned number; /* of all starts */
+	bool over;       /* it said how it ended */
+	bool flooded;    /* they were too many */
 };
 
 struct events {
@@ -35,8 +36,10 @@ struct events {
 	unsigned first, count;
 	unsigned number;  /* of the last event */
 	unsigned dropped; /* since the last one that was queued */
-	bool complained;  /* of a run that failed, and none has worked since */
-	bool flooded;     /* the same of one that printed too much */
+	unsigned starts;
+	bool complained;     /* of a run that failed, and none has worked since */
+	unsigned said_until; /* starts: the runs that one complaint was about */
+	bool flooded;        /* the same of one that printed too much */
 	struct deadline last;
 	bool over; /* the container stops, and that was their time */
 };
