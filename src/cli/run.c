@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "config/hook.h"
 #include "config/load.h"
 #include "init/plain.h"
 #include "init/supervisor.h"
@@ -25,7 +26,7 @@ static bool load(const char *file, struct config *config)
 	char error[CONFIG_ERROR_SIZE];
 
 	if (config_load(file, environ, config, error, warn) < 0 ||
-	    config_check_program(config, error) < 0) {
+	    hook_check(config, error, sizeof(error)) < 0) {
 		log_write(LOG_ERROR, "%s", error);
 		return false;
 	}

@@ -5,14 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "config/hook.h"
 #include "config/parse.h"
 #include "util/cleanup.h"
 #include "util/text.h"
-
-#define ON_EVENT_VARIABLE "TWINIT_ON_EVENT"
 
 /* inih cuts longer ones without a word (INI_MAX_LINE is 200 in Debian, MAX_SECTION 50). */
 enum { LINE_MAX_BYTES = 197, SECTION_MAX_BYTES = 49 };
@@ -218,34 +215,4 @@ int config_load(const char *file, char *const environment[], struct config *conf
 	if (r < 0)
 		text_add(&sentence, "%s%s%s", config->file, config->file[0] ? ": " : "", why);
 	return r;
-}
-
-static const char *fault_of_program(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return strerror(errno);
-	if (!S_ISREG(st.st_mode))
-		return "it is no file";
-	return access(path, X_OK) < 0 ? "it cannot be executed; try chmod +x" : NULL;
-}
-
-int config_check_program(const struct config *config, char error[CONFIG_ERROR_SIZE])
-{
-	struct text sentence = text_init(error, CONFIG_ERROR_SIZE);
-	char path[CONFIG_PATH_SIZE];
-	struct text text = TEXT(path);
-
-	text_add(&text, "%.*s", (int)strcspn(config->on_event, " \t"), config->on_event);
-	const char *fault = path[0] == '\0' ? NULL : fault_of_program(path);
-	if (!fault)
-		return 0;
-	if (config->on_event_line > 0)
-		text_add(&sentence, "%s:%d: on_event: ", config->file, config->on_event_line);
-	else
-		text_add(&sentence, ON_EVENT_VARIABLE ": ");
-	text_add_quoted(&sentence, path);
-	text_add(&sentence, ": %s", fault);
-	return -EINVAL;
 }

@@ -21,10 +21,3 @@ enum { CONFIG_ERROR_SIZE = 512 };
  */
 MUST_CHECK int config_load(const char *file, char *const environment[], struct config *config,
                            char error[CONFIG_ERROR_SIZE], void (*warn)(const char *sentence));
-
-/*
- * Can the program of `on_event` be run, as far as this process can see?  For the start: one that
- * goes missing later holds up nothing.  0, or -EINVAL and in @error one sentence that says where it
- * was set and what is wrong.
- */
-MUST_CHECK int config_check_program(const struct config *config, char error[CONFIG_ERROR_SIZE]);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "config/hook.h"
 #include "config/load.h"
 #include "util/macros.h"
 
@@ -330,7 +331,7 @@ static void test_the_program_for_events_must_be_there(void **state)
 
 		snprintf(text, sizeof(text), "[twinit]\n\non_event = %s\n", programs[i].on_event);
 		assert_int_equal(load(text), 0);
-		assert_int_equal(config_check_program(&config, error), r);
+		assert_int_equal(hook_check(&config, error, sizeof(error)), r);
 		snprintf(wanted, sizeof(wanted), "%s:3: on_event: %s", path,
 		         programs[i].says ? programs[i].says : "");
 		if (r < 0)
@@ -339,7 +340,7 @@ static void test_the_program_for_events_must_be_there(void **state)
 		snprintf(variable, sizeof(variable), "TWINIT_ON_EVENT=%s", programs[i].on_event);
 		write_file("[twinit]\non_event = /bin/sh\n", 28);
 		assert_int_equal(config_load(path, environment, &config, error, NULL), 0);
-		assert_int_equal(config_check_program(&config, error), r);
+		assert_int_equal(hook_check(&config, error, sizeof(error)), r);
 		snprintf(wanted, sizeof(wanted), "TWINIT_ON_EVENT: %s",
 		         programs[i].says ? programs[i].says : "");
 		if (r < 0)
