@@ -18,6 +18,18 @@ static void start_next(struct supervisor *s);
 
 /* --- what is wrong with it --- */
 
+PRINTF_LIKE(2, 3) static void warn(const char *name, const char *format, ...)
+{
+	char buffer[CONFIG_PATH_SIZE + NOTIFY_LINE_SIZE + 128];
+	struct text line = TEXT(buffer);
+	va_list args;
+
+	va_start(args, format);
+	text_vadd(&line, format, args);
+	va_end(args);
+	log_event(LOG_WARNING, name, "", buffer);
+}
+
 /*
  * Not of each event, but again after it has worked in between.  Runs that were under way when it
  * was said have the same trouble, whatever began and worked since.
@@ -28,11 +40,10 @@ static void complain(struct supervisor *s, unsigned number, const char *why)
 
 	if (events->complained || number <= events->said_until)
 		return;
-	log_write(
-		LOG_WARNING,
-		"on_event: %s %s; nothing else depends on it, and this is not said again until it "
-		"has worked",
-		s->config->on_event, why);
+	warn("on-event-failed",
+	     "on_event: %s %s; nothing else depends on it, and this is not said again until it "
+	     "has worked",
+	     s->config->on_event, why);
 	events->complained = true;
 	events->said_until = events->starts;
 }
@@ -54,10 +65,10 @@ static void say_cut(struct event_run *run)
 
 	run->flooded = true;
 	if (!s->events.flooded)
-		log_write(LOG_WARNING,
-		          "on_event: the rest of what it prints is cut, %d lines of a run are "
-		          "enough",
-		          NOTIFY_LINES_MAX);
+		warn("on-event-cut",
+		     "on_event: the rest of what it prints is cut, %d lines of a run are "
+		     "enough",
+		     NOTIFY_LINES_MAX);
 	s->events.flooded = true;
 }
 
@@ -200,10 +211,10 @@ static uint64_t now_since_1970(void)
 static void drop(struct supervisor *s)
 {
 	if (s->events.dropped++ == 0)
-		log_write(LOG_WARNING,
-		          "on_event: %d events wait for the program, dropping others until it has "
-		          "caught up",
-		          EVENTS_WAITING_MAX);
+		warn("on-event-dropped",
+		     "on_event: %d events wait for the program, dropping others until it has "
+		     "caught up",
+		     EVENTS_WAITING_MAX);
 }
 
 /* The end of the container goes before what waits: its time is short. */

@@ -228,6 +228,15 @@ static void explain_end(int status, struct text *why)
 		text_add(why, "exited with status %d", WEXITSTATUS(status));
 }
 
+/* What the program does to its whole group, as timeout(1) does, is not for us, who tell of it. */
+static void outlive_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, before);
+}
+
 static int wait_for(pid_t pid, int failure_fd, int output_fd, int answer_fd, struct text *why)
 {
 	int failure, status;
@@ -245,14 +254,17 @@ static int run(const struct notify_query *query, int answer_fd, struct text *why
 {
 	_cleanup_close_ int json = FD_NONE;
 	int output[2], failure[2];
+	sigset_t before;
 	int r = open_json(query, &json);
 
 	if (r < 0)
 		return r;
 	if (pipe2(output, O_CLOEXEC) < 0 || pipe2(failure, O_CLOEXEC) < 0)
 		return -errno;
+	outlive_signals(&before);
 	pid_t pid = fork();
 	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
 		r = execute(query, json, output[1]);
 		(void)!write(failure[1], &r, sizeof(r));
 		_exit(EXIT_FAILURE);

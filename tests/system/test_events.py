@@ -169,6 +169,17 @@ def test_it_is_phps_user_without_power(make):
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
 
+def test_where_masters_are_root_it_is_nobody(make):
+    c = hook(make())
+    c.write_dump(chroot=str(c.directory))
+    c.start()
+    c.log.wait("masters stay root")
+    ready, = until_told(c, "ready")
+    status = (c.directory / ("told-%d" % ready["number"])).read_text()
+    assert re.search(r"^Uid:\t65534\t65534\t65534\t65534$", status, re.M), status
+    assert re.search(r"^Groups:\s*$", status, re.M), status
+
+
 ATTACK = """\
 #!/usr/bin/python3
 import ctypes, os, signal, socket, subprocess

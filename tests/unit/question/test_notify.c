@@ -144,6 +144,8 @@ static void test_how_it_ended_is_said(void **state)
 		{ "#!/bin/sh\nexit 0\n", "" },
 		{ "#!/bin/sh\nexit 3\n", "exited with status 3" },
 		{ "#!/bin/sh\nkill -9 $$\n", "was killed by signal 9 (Killed)" },
+		{ "#!/bin/sh\ntrap '' TERM\nkill -TERM 0\nexit 4\n", "exited with status 4" },
+		{ "#!/bin/sh\nkill -HUP 0\n", "was killed by signal 1 (Hangup)" },
 		{ "#!/bin/no-such-shell\n", "cannot be run: No such file or directory" },
 		{ "what is this?\n", "cannot be run: Exec format error" },
 	};
