@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from container import PHP_USER, Container
+from container import PATIENCE, PHP_USER, Container, children
 
 HOOK = """\
 #!/bin/sh
@@ -246,7 +246,7 @@ def visitor(c):
     answers = []
 
     def visit():
-        while not over.is_set():
+        while not over.wait(0.002):  # the processor is for twinit
             answers.append(c.request())
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -283,13 +283,19 @@ def test_what_is_wrong_with_it_is_said_once_and_holds_up_nothing(make, kind):
             for _ in range(3):
                 c.roll()
             c.log.wait(r"warning: on_event: \S+/hook %s; nothing else depends on it" % says, mark)
+            until_idle(c)
             hook(c)
             before = len(told(c))
-            # All that failed are over when one that works is.
-            c.until("it works again", lambda: c.roll() and len(told(c)) > before)
-            c.until("nothing is under way", lambda: not hooks(c))
+            c.roll()
+            until_idle(c)
+            assert len(told(c)) == before + 2
             assert len(c.log.find("warning: on_event", mark)) == 1, c.log.lines[mark:]
     assert c.stop() == 0
+
+
+def until_idle(c, timeout=PATIENCE):
+    """Waits until twinit has no child but two masters: nobody is told of anything, and nothing waits for that."""
+    c.until("nothing is under way", lambda: len(children(c.pid)) == 2, timeout)
 
 
 def hooks(c):
@@ -347,20 +353,25 @@ def test_one_that_hangs_is_killed_and_a_few_hang_at_once():
     with Container() as c:
         hook(c, HANG).boot()
         with visitor(c):
-            for _ in range(20):
-                c.roll()
-            c.log.wait("warning: on_event: 32 events wait for the program, dropping others")
-            assert hanging(c) == [1, 2, 3, 4]
-            assert len(hooks(c)) == 4
+            dropping = "warning: on_event: 32 events wait for the program, dropping others until it has caught up"
+            c.behave("tt=fail")  # the quickest event there is
+            c.until("the queue is full", lambda: c.tell("restart")[0] == 1 and c.log.find(dropping), timeout=120)
+            assert len(hooks(c)) <= 4
             hook(c)
-            c.log.wait(r"warning: on_event: \S+ had not ended after 10 s and was killed", timeout=30)
-            c.until("those that waited are told", lambda: len(told(c)) == 32)
+            c.log.wait(r"warning: on_event: \S+ had not ended after 10 s and was killed", timeout=60)
+            until_idle(c, timeout=60)
+            c.behave()
             c.roll()
-            events = until_told(c, *["roll-done"] * 17)
-            # 41 before this roll, of which five were dropped.
-            assert [event["number"] for event in events] == [*range(5, 37), 42, 43]
-            assert [event["dropped"] for event in events] == [0] * 32 + [5, 0]
-            assert len(c.log.find("warning: on_event")) == 2
+            until_idle(c)
+        events = told(c)
+        numbers = [event["number"] for event in events]
+        assert not set(numbers) & set(hanging(c))
+        dropped = numbers[-1] - len(numbers) - len(hanging(c))
+        assert dropped > 0
+        assert [event["dropped"] for event in events] == [0] * (len(events) - 2) + [dropped, 0]
+        assert len(c.log.find(dropping)) == 1
+        # Four at a time: where this machine is slow some more began to hang before the script was replaced.
+        assert len(c.log.find("had not ended")) <= (len(hanging(c)) + 3) // 4
         assert c.stop() == 0
 
 
