@@ -247,6 +247,15 @@ static bool fits(struct app *app)
 	return false;
 }
 
+/* A roll seldom comes with another php-fpm, and two copies of one would take memory twice. */
+static void take_program(const struct app *app, struct generation *generation)
+{
+	if (!generation->fpm.copied)
+		fd_close(&generation->program);
+	if (generation->fpm.copied_earlier && app->active)
+		generation->program = fcntl(app->active->program, F_DUPFD_CLOEXEC, 0);
+}
+
 static void accept_settings(struct app *app)
 {
 	struct generation *generation = app->candidate;
@@ -254,8 +263,7 @@ static void accept_settings(struct app *app)
 	if (!may_run_masters(app, &generation->fpm) || !read_only_possible(app) ||
 	    !match_pools(app, generation) || (app->active && !fits(app)))
 		return;
-	if (!generation->fpm.copied)
-		fd_close(&generation->program);
+	take_program(app, generation);
 	power_say(app);
 	ask_store(app);
 }
@@ -306,6 +314,7 @@ static int ask(struct app *app, struct generation *generation)
 		.run_dir = s->run.path,
 		.generation = generation->number,
 		.program = generation->program,
+		.earlier_program = app->active ? app->active->program : FD_NONE,
 		.sources = generation->sources,
 		.pin_fd = s->run.pin_fd,
 	};
@@ -318,6 +327,8 @@ static int ask(struct app *app, struct generation *generation)
 		.keep_count = 3,
 	};
 
+	if (query.earlier_program >= 0)
+		question.keep[question.keep_count++] = query.earlier_program;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
 		query.overlays[i] = generation->overlays[i];
 		question.keep[question.keep_count++] = generation->overlays[i];

@@ -1,5 +1,6 @@
 /* What no process of an FPM tree may do, whatever the container allows. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -202,6 +203,21 @@ int policy_deny_ptrace(scmp_filter_ctx filter)
 int policy_deny_chroot(scmp_filter_ctx filter)
 {
 	return policy_rule(filter, REFUSE, "chroot");
+}
+
+/*
+ * Who opens a log file gets descriptor 0 instead, where /dev/null is: an error number of 0 is what
+ * the call returns.
+ */
+int policy_no_logs(scmp_filter_ctx filter)
+{
+	const scmp_datum_t flags = O_ACCMODE | O_CREAT | O_APPEND;
+	const scmp_datum_t log = O_WRONLY | O_CREAT | O_APPEND;
+	const struct scmp_arg_cmp at = SCMP_A2(SCMP_CMP_MASKED_EQ, flags, log);
+	const struct scmp_arg_cmp plain = SCMP_A1(SCMP_CMP_MASKED_EQ, flags, log);
+	int r = policy_rule_if(filter, SCMP_ACT_ERRNO(0), "openat", &at, 1);
+
+	return r < 0 ? r : policy_rule_if(filter, SCMP_ACT_ERRNO(0), "open", &plain, 1);
 }
 
 /* Not AF_UNIX: the name service of users may be a daemon (getpwnam(3), sssd). */

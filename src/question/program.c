@@ -90,8 +90,12 @@ NORETURN static void execute(const char *const argv[], int config_fd, int output
 		if (moved < 0 || dup2(moved, CONFIG_FD) < 0)
 			_exit(127);
 	}
-	/* Nothing that is asked here is asked of a network. */
-	if (filter_load(FILTER_BIT(FILTER_DENY_NETWORK)) < 0)
+	/*
+	 * Nothing that is asked here is asked of a network.  And FPM opens its logs for -tt, as
+	 * whoever asks: those of the pool's user root cannot open without capabilities, and what it
+	 * made would be root's.
+	 */
+	if (filter_load(FILTER_BIT(FILTER_DENY_NETWORK) | FILTER_BIT(FILTER_NO_LOGS)) < 0)
 		_exit(127);
 	execv(argv[0], (char *const *)argv);
 	_exit(127);

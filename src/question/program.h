@@ -14,7 +14,8 @@
 MUST_CHECK int program_find_fpm(const char *name, char *path, size_t size);
 
 /*
- * Run @argv[0], a path, with @config_fd (or -1) as descriptor 3, and wait for it.
+ * Run @argv[0], a path, with @config_fd (or -1) as descriptor 3, and wait for it.  It has no
+ * network, and what it opens as a log file is /dev/null.
  *
  * Returns its exit status (128 + n for a signal) and in *@output, to be freed, everything it wrote
  * to stdout and stderr, NUL-terminated; or -errno, -ENOMEM when the container's limit had it

@@ -31,20 +31,34 @@ static bool is_binary(int fd)
 	       memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
-static bool copy(const char *path, int to)
+static bool copy(int from, off_t size, int to)
 {
-	_cleanup_close_ int from = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-
-	if (from < 0 || fstat(from, &st) < 0 || st.st_size > PROGRAM_MAX || !is_binary(from))
-		return false;
-	for (off_t at = 0; at < st.st_size;)
-		if (sendfile(to, from, &at, (size_t)(st.st_size - at)) <= 0)
+	for (off_t at = 0; at < size;)
+		if (sendfile(to, from, &at, (size_t)(size - at)) <= 0)
 			return false;
 	/* Sealed by us: a descriptor for writing is not left behind. */
 	return fchmod(to, 0111) == 0 &&
 	       fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) ==
 	               0;
+}
+
+/* That copy is sealed, so what is the same now stays so. */
+static bool is_same(int from, off_t size, int earlier)
+{
+	char theirs[64 * 1024], ours[sizeof(theirs)];
+	struct stat st;
+
+	if (earlier < 0 || fstat(earlier, &st) < 0 || st.st_size != size)
+		return false;
+	for (off_t at = 0; at < size;) {
+		ssize_t n = pread(from, theirs, sizeof(theirs), at);
+
+		if (n <= 0 || pread(earlier, ours, (size_t)n, at) != n ||
+		    memcmp(theirs, ours, (size_t)n) != 0)
+			return false;
+		at += n;
+	}
+	return true;
 }
 
 static bool make_link(int pin_fd, const char *name)
@@ -65,11 +79,15 @@ static bool make_link(int pin_fd, const char *name)
  */
 int program_copy(struct reading *r)
 {
+	_cleanup_close_ int from = open(r->answer->php_fpm, O_RDONLY | O_CLOEXEC);
 	char name[CONFIG_PATH_SIZE];
+	struct stat st;
 
 	settings_program_link(r->answer->php_fpm, name, sizeof(name));
-	r->answer->copied = !r->answer->needs.ptrace &&
-	                    copy(r->answer->php_fpm, r->query->program) &&
-	                    make_link(r->query->pin_fd, name);
+	if (r->answer->needs.ptrace || from < 0 || fstat(from, &st) < 0 ||
+	    st.st_size > PROGRAM_MAX || !is_binary(from) || !make_link(r->query->pin_fd, name))
+		return 0;
+	r->answer->copied_earlier = is_same(from, st.st_size, r->query->earlier_program);
+	r->answer->copied = !r->answer->copied_earlier && copy(from, st.st_size, r->query->program);
 	return 0;
 }

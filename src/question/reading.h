@@ -1,6 +1,7 @@
 /*
  * reading.h - the FPM configuration while the settings helper reads it.  Shared by its parts:
  * settings.c runs FPM, fpm_info.c asks it for PHP's settings, accounts.c turns names into numbers,
+ * logs.c looks for their logs,
  * privileges.c decides as whom and with what masters run, program_copy.c copies the program,
  * replica_config.c writes what replicas are
  * started with.
@@ -43,6 +44,9 @@ MUST_CHECK int replica_config_write_sources(struct reading *r);
 
 /* As whom masters run, and what they need beyond what every process may do. */
 MUST_CHECK int privileges_decide(struct reading *r);
+
+/* Nobody can open a log in a directory that is not there, or on a read-only file system. */
+MUST_CHECK int logs_check(struct reading *r);
 
 /* A copy of php-fpm that masters' user may run and not read, where that is possible and of use. */
 MUST_CHECK int program_copy(struct reading *r);

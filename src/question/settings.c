@@ -254,6 +254,7 @@ void settings_run(const void *query, int answer_fd)
 		read_dump,
 		read_settings,
 		read_pools,
+		logs_check,
 		privileges_decide,
 		program_copy,
 		accounts_read_owners,
@@ -363,6 +364,7 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 	end_text(answer->release, sizeof(answer->release));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
 	end_text(answer->preload, sizeof(answer->preload));
-	return !answer->ok || (is_bool(&answer->copied) && app_fits(&answer->app) &&
-	                       pools_fit(&answer->settings) && identity_fits(answer));
+	return !answer->ok ||
+	       (is_bool(&answer->copied) && is_bool(&answer->copied_earlier) &&
+	        app_fits(&answer->app) && pools_fit(&answer->settings) && identity_fits(answer));
 }

@@ -38,6 +38,7 @@ struct settings_query {
 	unsigned generation;        /* part of the names of files made for it */
 	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
 	int program;                /* an empty memfd for a copy of php-fpm */
+	int earlier_program;        /* the active release's copy; FD_NONE: it has none */
 	int sources;                /* an empty memfd for an array of struct session_source */
 	int pin_fd;                 /* the directory for prepended files */
 };
@@ -65,6 +66,7 @@ struct settings_answer {
 	char release[RELEASE_PATH_SIZE]; /* what the link names; its descriptor comes along */
 	char php_fpm[CONFIG_PATH_SIZE];
 	bool copied; /* query->program is php-fpm, and settings_program_link() leads there */
+	bool copied_earlier; /* the same of query->earlier_program, and query->program is empty */
 	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has
 	                                   it */
 	struct fpm_settings settings;   /* listen is numeric */

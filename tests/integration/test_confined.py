@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import re
+import shutil
 import socket
 from pathlib import Path
 
@@ -144,3 +146,25 @@ def test_processes_of_phps_user_do_not_see_into_each_other(make_site, mode):
 def test_a_slow_log_needs_processes_that_can_be_looked_into(make_site):
     site = make_site(env=QUICK_STOP, pool={"request_slowlog_timeout": "1s", "slowlog": "/dev/null"})
     assert not any(of_root(pid) for pids in tree(site.task.pid).values() for pid in pids)
+
+
+def copies(site):
+    """Which php-fpm the masters run."""
+    return {os.stat("/proc/%d/exe" % master).st_ino for master in fpm_masters(site.task.pid)}
+
+
+def test_masters_of_all_releases_share_one_copy_of_php_fpm_until_that_changes(make_site):
+    def bring_php_fpm(site):
+        site.prepare()
+        shutil.copy2("/usr/sbin/php-fpm8.2", site.directory / "app" / "php-fpm")
+    site = make_site(before=bring_php_fpm, env={"TWINIT_APP_PHP_FPM": "/srv/app/php-fpm", **QUICK_STOP})
+    first = copies(site)
+    site.roll_to(2)
+    site.wait_masters()
+    assert copies(site) == first and len(first) == 1
+    with open(site.directory / "app" / "php-fpm", "ab") as file:
+        file.write(b"\0")
+    site.roll_to(1)
+    site.wait_masters()
+    assert len(copies(site)) == 1 and copies(site) != first
+    assert all(of_root(pid) for pids in tree(site.task.pid).values() for pid in pids)

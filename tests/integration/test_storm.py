@@ -72,7 +72,8 @@ def site_for(make_site, phase, **env):
 
 
 def catch(site, phase):
-    """Rolls to release 2 until one is seen in that phase; returns requests that keep it there."""
+    """Rolls to release 2 until one is seen in that phase; returns requests that keep it there, and how many rolls
+    were over before it: by now it may be over, too."""
     slow = []
     site.current(2)
     for _ in range(50):
@@ -82,7 +83,7 @@ def catch(site, phase):
         site.hup()
         while (app := site.app())["rolls"] == rolls:
             if app["roll"] == phase:
-                return slow
+                return slow, rolls
         settled(site)
     raise AssertionError("no roll of 50 was seen in phase %s" % phase)
 
@@ -92,8 +93,7 @@ def test_hup_in_each_phase_is_one_more_roll_and_loses_nothing(make_site, phase):
     site = site_for(make_site, phase)
     with crowd_of(site) as crowd:
         crowd.wait_answers(50)
-        slow = catch(site, phase)
-        rolls = site.app()["rolls"]
+        slow, rolls = catch(site, phase)
         site.hup()
         wait_until("two rolls are over", SECONDS, lambda: site.app()["rolls"], lambda seen: seen >= rolls + 2)
         settled(site)
@@ -109,7 +109,7 @@ def test_term_in_each_phase_loses_nothing(make_site, phase):
     site = site_for(make_site, phase)
     with Crowd(8, straight(site)) as crowd:
         crowd.wait_answers(50)
-        slow = catch(site, phase)
+        slow, _ = catch(site, phase)
         site.task.send(signal.SIGTERM)
         assert site.task.wait(SECONDS) == 0
         wait_until("nobody accepts any more", SECONDS, crowd.refused)

@@ -186,6 +186,19 @@ static void test_also_when_it_was_that_already(void **state)
 	run_with_config(3);
 }
 
+static void test_a_log_is_neither_written_nor_made(void **state)
+{
+	const char *const argv[] = { "/bin/sh", "-c", "echo line >>\"$0\" && echo went on",
+		                     at("%s/log", dir), NULL };
+	_cleanup_free_ char *output = NULL;
+
+	(void)state;
+	scratch_dir(dir);
+	assert_int_equal(program_run(argv, -1, &output), 0);
+	assert_string_equal(output, "went on\n");
+	assert_int_equal(scratch_count(dir), 0);
+}
+
 static void test_output_has_a_limit(void **state)
 {
 	static const char *const argv[] = { "/bin/sh", "-c", "exec head -c 20000000 /dev/zero",
@@ -208,6 +221,7 @@ int main(void)
 		TEST(test_each_run),
 		TEST(test_its_configuration_is_descriptor_3),
 		TEST(test_also_when_it_was_that_already),
+		TEST(test_a_log_is_neither_written_nor_made),
 		TEST(test_output_has_a_limit),
 	};
 

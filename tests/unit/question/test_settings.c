@@ -290,7 +290,7 @@ static void test_texts_are_ended(void **state)
 	answer.ok = true;
 	answer.app.replicas = answer.app.surge = 1;
 	answer.app.confine = CONFINE_OFF;
-	answer.copied = false;
+	answer.copied = answer.copied_earlier = false;
 	answer.app.workers = WORKERS_SPLIT;
 	answer.app.read_only = answer.app.docroot_set = false;
 	answer.rlimits = (struct rlimits){ 0 };
