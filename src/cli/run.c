@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "config/hook.h"
 #include "config/load.h"
-#include "config/supported.h"
 #include "init/plain.h"
 #include "init/supervisor.h"
 #include "question/program.h"
@@ -25,13 +25,9 @@ static bool load(const char *file, struct config *config)
 {
 	char error[CONFIG_ERROR_SIZE];
 
-	if (config_load(file, environ, config, error, warn) < 0) {
+	if (config_load(file, environ, config, error, warn) < 0 ||
+	    hook_check(config, error, sizeof(error)) < 0) {
 		log_write(LOG_ERROR, "%s", error);
-		return false;
-	}
-	if (config_unsupported(config)) {
-		log_write(LOG_ERROR, "%s: twinit " TWINIT_VERSION " cannot do this yet; remove it",
-		          config_unsupported(config));
 		return false;
 	}
 	if (config->log_format == LOG_FORMAT_JSON)

@@ -95,7 +95,8 @@ struct config {
 	enum isolation isolation;
 	char secrets[CONFIG_LIST_SIZE];
 	enum log_format log_format;
-	char on_event[CONFIG_PATH_SIZE];
+	char on_event[CONFIG_PATH_SIZE]; /* a path and arguments, separated by blanks */
+	int on_event_line;               /* of the file; 0: said by the environment */
 	struct session_config sessions;
 	size_t app_count; /* at least 1 after config_load() */
 	struct app_config apps[APPS_MAX];

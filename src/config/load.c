@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/hook.h"
 #include "config/parse.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -84,6 +85,8 @@ static int take_key(void *user, const char *section, const char *key, const char
 	int r = config_set(reading->config, section, key, value, why, sizeof(why));
 	if (r < 0)
 		give_up(reading, r, why);
+	else if (strcmp(section, "twinit") == 0 && strcmp(key, "on_event") == 0)
+		reading->config->on_event_line = reading->number;
 	return r == 0;
 }
 
@@ -185,6 +188,8 @@ static int load_environment(char *const environment[], struct config *config, st
 		} else if (r < 0) {
 			text_add(sentence, "%s", why);
 			return r;
+		} else if (strcmp(name, ON_EVENT_VARIABLE) == 0 && *value) {
+			config->on_event_line = 0;
 		}
 	}
 	return 0;

@@ -225,7 +225,7 @@ static const struct option options[] = {
 	{ OPTION_TWINIT,   "isolation",     word,      TWINIT(isolation), .words = isolation_words },
 	{ OPTION_TWINIT,   "secrets",       variables, TWINIT(secrets) },
 	{ OPTION_TWINIT,   "log_format",    word,      TWINIT(log_format), .words = log_format_words },
-	{ OPTION_TWINIT,   "on_event",      any_text,  TWINIT(on_event) },
+	{ OPTION_TWINIT,   "on_event",      absolute,  TWINIT(on_event) },
 	{ OPTION_SESSIONS, "verify",        word,      SESSIONS(verify), .words = verify_words },
 	{ OPTION_SESSIONS, "fail_health",   word,      SESSIONS(fail_health), .words = fail_health_words },
 	{ OPTION_SESSIONS, "wait",          duration,  SESSIONS(wait_ms) },

@@ -26,7 +26,8 @@ enum filter {
 	FILTER_HELPER_COPY,
 	FILTER_NEWER, /* calls newer than the lists */
 	FILTER_DENY_NETWORK,
-	FILTER_NO_LOGS, /* what is opened as a log file is descriptor 0 */
+	FILTER_DENY_LEAVING, /* a process group cannot be left, no socket be listened on */
+	FILTER_NO_LOGS,      /* what is opened as a log file is descriptor 0 */
 	FILTER_DENY, /* what changes namespaces, loads code into the kernel, looks into others ...
 	              */
 	FILTER_DENY_BUT_PTRACE,

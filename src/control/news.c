@@ -51,6 +51,12 @@ static void replica_ready(const struct news *n, struct text *line)
 	text_add(line, "%s", n->text);
 }
 
+static void replica_back(const struct news *n, struct text *line)
+{
+	replica_ready(n, line);
+	text_add(line, ", after a crash");
+}
+
 static void cold(const struct news *n, struct text *line)
 {
 	text_add(line, "warm-up: %s", n->text);
@@ -203,6 +209,7 @@ static const struct {
 	[NEWS_ROLL_REMEMBERED] = { "roll-remembered", LOG_INFO, roll_remembered },
 	[NEWS_REPLICA_STARTING] = { "replica-starting", LOG_INFO, replica_starting },
 	[NEWS_REPLICA_READY] = { "replica-ready", LOG_INFO, replica_ready },
+	[NEWS_REPLICA_BACK] = { "replica-back", LOG_INFO, replica_back },
 	[NEWS_COLD] = { "cold", LOG_WARNING, cold },
 	[NEWS_REPLICA_FAILED] = { "replica-failed", LOG_ERROR, replica_failed },
 	[NEWS_REPLICA_CRASHED] = { "replica-crashed", LOG_WARNING, replica_crashed },

@@ -1,6 +1,6 @@
 /*
- * news.h - what happened, as data: the supervisor makes it once, and log, control clients and (one
- * day) the event program render the same thing.
+ * news.h - what happened, as data: the supervisor makes it once, and log, control clients and the
+ * event program render the same thing.
  */
 #pragma once
 
@@ -16,6 +16,7 @@ enum news_kind {
 	NEWS_ROLL_REMEMBERED,  /* asked for during a roll */
 	NEWS_REPLICA_STARTING, /* replica, lane */
 	NEWS_REPLICA_READY,    /* replica, lane, ms, text: what its trial showed */
+	NEWS_REPLICA_BACK,     /* the same after a crash */
 	NEWS_COLD,             /* text: a page did not warm up */
 	NEWS_REPLICA_FAILED,   /* replica, text: why it is not there */
 	NEWS_REPLICA_CRASHED,  /* replica, text: how, ms: when it is started again */

@@ -20,7 +20,10 @@ enum {
 
 static void fail(struct supervisor *s, int status, const struct app *app, const char *why)
 {
-	log_write(LOG_ERROR, "%s: %s", app->config.name, why);
+	struct text said = TEXT(s->stop_why);
+
+	text_add(&said, "%s: %s", app->config.name, why);
+	log_write(LOG_ERROR, "%s", s->stop_why);
 	shutdown_begin(s, status, false);
 }
 

@@ -244,7 +244,8 @@ static int spawn(struct master *master)
 
 static void settle(struct master *master, enum master_state now)
 {
-	struct news news = news_of(master->app, NEWS_REPLICA_READY);
+	struct news news =
+		news_of(master->app, master->failures > 0 ? NEWS_REPLICA_BACK : NEWS_REPLICA_READY);
 
 	disarm(master);
 	if (now != MASTER_READY)

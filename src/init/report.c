@@ -19,6 +19,7 @@ void report(struct supervisor *supervisor, const struct news *news)
 		news_text(news, &line);
 		log_event(news_level(news->kind), news_name(news->kind), news->app, buffer);
 	}
+	events_tell(supervisor, news);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		if (concerns(&supervisor->server.clients[i], news->app))
 			server_send(&supervisor->server.clients[i], &reply);

@@ -1,9 +1,9 @@
-/* report.h - tell the log and the clients that wait what happened. */
+/* report.h - tell the log, the clients that wait and `on_event` what happened. */
 #pragma once
 
 #include "init/state.h"
 
-/* Log @news and send it to each client that waits for its app. */
+/* Log @news, send it to each client that waits for its app, and have the program run for it. */
 void report(struct supervisor *supervisor, const struct news *news);
 
 /* A news of @kind about @app, to be filled in further. */

@@ -78,6 +78,7 @@ static void cut(struct supervisor *s)
 	s->stop = STOP_DRAIN;
 	s->cutting = true;
 	s->stop_at_ms = clock_ms() + CUT_MS;
+	events_end_at(s, s->stop_at_ms);
 	for (size_t i = 0; i < s->app_count; i++) {
 		deliver_all(&s->apps[i], EVENT_STOP);
 		hurry_all(&s->apps[i]);
@@ -100,7 +101,7 @@ static uint32_t quiet_ms(const struct supervisor *s)
 static void begin(struct supervisor *s, int exit_status)
 {
 	uint32_t limit = longest(s, offsetof(struct app_config, stop_timeout_ms));
-	struct news news = { .kind = NEWS_STOPPING, .ms = limit };
+	struct news news = { .kind = NEWS_STOPPING, .ms = limit, .count = (uint32_t)exit_status };
 
 	s->exit_status = exit_status;
 	s->stop_at_ms = clock_ms() + limit;
@@ -108,8 +109,12 @@ static void begin(struct supervisor *s, int exit_status)
 	s->stop_limit.on_due = on_limit;
 	s->stop = STOP_QUIET;
 	deadline_arm(&s->loop, &s->stop_limit, limit);
+	text_copy_cut(news.text, sizeof(news.text), s->stop_why);
 	if (exit_status == EXIT_STOPPED)
 		report(s, &news);
+	else
+		events_tell(s, &news); /* the log has the reason already */
+	events_end_at(s, s->stop_at_ms);
 	for (size_t i = 0; i < s->app_count; i++) {
 		roll_cancel(&s->apps[i]);
 		sessions_leave(&s->apps[i]);
@@ -156,5 +161,5 @@ void shutdown_advance(struct supervisor *supervisor)
 	for (size_t i = 0; i < s->app_count; i++)
 		if (!app_is_empty(&s->apps[i], with_queue) || deploy_busy(&s->apps[i]))
 			return;
-	s->done = true;
+	s->done = !events_busy(s);
 }

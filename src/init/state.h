@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "control/server.h"
+#include "init/events.h"
 #include "init/relay.h"
 #include "init/run_dir.h"
 #include "listen/lane.h"
@@ -246,6 +247,7 @@ struct supervisor {
 	char member_id[MEMBER_ID_SIZE]; /* ours among the tasks that share a session store */
 
 	struct server server;
+	struct events events;
 	size_t app_count;
 	struct app *apps; /* app_count of them */
 	struct stray strays[STRAYS_MAX];
@@ -265,6 +267,7 @@ struct supervisor {
 	struct deadline reap_again;
 	bool done;
 	int exit_status;
+	char stop_why[WHY_SIZE]; /* of a stop that nobody asked for */
 	uint64_t reaped;
 	uint64_t oom_kills;    /* in our container, as of the last look */
 	uint64_t oom_until_ms; /* what dies until then may be one of them */

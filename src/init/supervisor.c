@@ -71,6 +71,7 @@ static bool is_peer_below_master(struct server *server, pid_t pid)
 static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 {
 	helper_note_exit(&s->relay.helper, pid);
+	events_note_exit(s, pid);
 	for (size_t a = 0; a < s->app_count; a++) {
 		struct app *app = &s->apps[a];
 
@@ -383,6 +384,7 @@ static void clean_up(struct supervisor *s)
 		for (unsigned l = 0; l < app->lanes_count; l++)
 			lanes_close(&app->lanes[l]);
 	}
+	events_stop(s);
 	output_finish(s);
 	chain_clean_up(s);
 	server_close(&s->server);
@@ -399,6 +401,7 @@ int supervisor_run(const char *config_file, const struct config *config)
 	s.config = config;
 	s.config_file = config_file;
 	relay_init(&s.relay);
+	events_init(&s);
 	s.reap_again.on_due = on_reap_again;
 	if (prepare(&s) < 0)
 		return EXIT_CONFIG;

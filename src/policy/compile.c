@@ -33,6 +33,7 @@ static const struct {
 	{ "DENY_BUT_CHROOT", SCMP_ACT_ALLOW, { policy_deny, policy_deny_ptrace } },
 	{ "DENY_BUT_BOTH", SCMP_ACT_ALLOW, { policy_deny } },
 	{ "DENY_NETWORK", SCMP_ACT_ALLOW, { policy_deny_network } },
+	{ "DENY_LEAVING", SCMP_ACT_ALLOW, { policy_deny_leaving } },
 	{ "NO_LOGS", SCMP_ACT_ALLOW, { policy_no_logs } },
 	{ "HELPER_TRIAL", NOT_THERE, { policy_helper_trial } },
 	{ "HELPER_LINKS", NOT_THERE, { policy_helper_links } },

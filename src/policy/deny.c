@@ -225,3 +225,14 @@ int policy_deny_network(scmp_filter_ctx filter)
 {
 	return refuse_if(filter, "socket", SCMP_A0_32(SCMP_CMP_NE, AF_UNIX));
 }
+
+/* Who is ended by his process group must not leave it, and who only tells serves nobody. */
+int policy_deny_leaving(scmp_filter_ctx filter)
+{
+	static const char *const calls[] = { "setpgid", "setsid", "listen", "accept", "accept4" };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(calls); i++)
+		r = policy_rule(filter, REFUSE, calls[i]);
+	return r;
+}

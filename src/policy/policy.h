@@ -32,6 +32,7 @@ int policy_deny(scmp_filter_ctx filter);
 int policy_deny_ptrace(scmp_filter_ctx filter);
 int policy_deny_chroot(scmp_filter_ctx filter);
 int policy_deny_network(scmp_filter_ctx filter);
+int policy_deny_leaving(scmp_filter_ctx filter);
 int policy_no_logs(scmp_filter_ctx filter);
 
 /* allow.c */

@@ -44,7 +44,7 @@ static int become_nobody(gid_t gid)
 	return errno == EPERM || errno == EINVAL ? 0 : -errno;
 }
 
-enum who { OURS, NOBODY_OF_OUR_GROUP, NOBODY_AT_ALL };
+enum who { OURS, NOBODY_OF_OUR_GROUP, NOBODY_AT_ALL, GIVEN };
 
 static const struct kind {
 	bool powerful; /* keeps what capabilities we have */
@@ -60,9 +60,30 @@ static const struct kind {
 	[POWER_CHAIN] = { false, false, NOBODY_OF_OUR_GROUP, FILTER_BIT(FILTER_HELPER_NETWORK) },
 	[POWER_NETWORK] = { false, false, NOBODY_AT_ALL, FILTER_BIT(FILTER_HELPER_NETWORK) },
 	[POWER_COPY] = { false, false, NOBODY_AT_ALL, FILTER_BIT(FILTER_HELPER_COPY) },
+	[POWER_PROGRAM] = { false, true, GIVEN,
+	                    FILTER_BIT(FILTER_ALLOW) | FILTER_BIT(FILTER_NEWER) |
+	                            FILTER_BIT(FILTER_DENY) | FILTER_BIT(FILTER_DENY_LEAVING) },
 };
 
-static int drop_capabilities(const struct kind *kind)
+static int become(const struct kind *kind, const struct identity *given)
+{
+	int r;
+
+	switch (kind->who) {
+	case NOBODY_OF_OUR_GROUP:
+		return become_nobody(getegid());
+	case NOBODY_AT_ALL:
+		return become_nobody(NOBODY);
+	case GIVEN:
+		r = identity_take_groups(given);
+		return r < 0 ? r : identity_take_user(given);
+	case OURS:
+		break;
+	}
+	return 0;
+}
+
+static int drop_capabilities(const struct kind *kind, const struct identity *given)
 {
 	const struct rlimit memory = { MEMORY, MEMORY }, none = { 0, 0 };
 	int r;
@@ -72,8 +93,7 @@ static int drop_capabilities(const struct kind *kind)
 	r = caps_bound(0);
 	if (r < 0)
 		return r;
-	if (kind->who != OURS)
-		r = become_nobody(kind->who == NOBODY_OF_OUR_GROUP ? getegid() : NOBODY);
+	r = become(kind, given);
 	if (r < 0)
 		return r;
 	if (MEMORY_LIMITED && !kind->unlimited && setrlimit(RLIMIT_AS, &memory) < 0)
@@ -81,9 +101,9 @@ static int drop_capabilities(const struct kind *kind)
 	return caps_keep(0);
 }
 
-static int give_up_power(const struct kind *kind)
+static int give_up_power(const struct kind *kind, const struct identity *given)
 {
-	int r = kind->powerful ? 0 : drop_capabilities(kind);
+	int r = kind->powerful ? 0 : drop_capabilities(kind, given);
 
 	if (r >= 0)
 		r = caps_no_new_privileges();
@@ -105,7 +125,8 @@ NORETURN static void run_child(const struct question *question,
 	keep[question->keep_count] = answer_fd;
 	close_all_but(keep, question->keep_count + 1);
 	rlimits_give_back(inheritance->open_files);
-	int r = setpgid(0, 0) < 0 ? -errno : give_up_power(&kinds[question->power]);
+	int r = setpgid(0, 0) < 0 ? -errno
+	                          : give_up_power(&kinds[question->power], &question->identity);
 	if (r < 0) {
 		log_errno(r, "cannot confine a helper");
 		_exit(EXIT_FAILURE);

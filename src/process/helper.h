@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "confine/identity.h"
 #include "loop/loop.h"
 #include "process/child.h"
 #include "util/macros.h"
@@ -29,6 +30,8 @@ enum helper_power {
 	POWER_CHAIN,   /* the same; asks stores, too */
 	POWER_NETWORK, /* a user and group of its own; name servers and stores */
 	POWER_COPY,    /* the same user; the descriptors it has, nothing else */
+	POWER_PROGRAM, /* a user it is given; runs a program of the operator's, as free as PHP, but
+	                  for its process group, which nobody leaves */
 };
 
 enum { HELPER_KEEP_MAX = 64 };
@@ -39,6 +42,7 @@ struct question {
 	void (*run)(const void *query, int answer_fd);
 	const void *query; /* borrowed until helper_start() returns */
 	enum helper_power power;
+	struct identity identity;  /* for POWER_PROGRAM */
 	int keep[HELPER_KEEP_MAX]; /* descriptors the child may have */
 	size_t keep_count;
 	uint32_t timeout_ms; /* 0: none, somebody else ends it */

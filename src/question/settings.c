@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "config/load.h"
-#include "config/supported.h"
 #include "confine/secrets.h"
 #include "fpm/overlay.h"
 #include "listen/address.h"
@@ -50,12 +49,10 @@ static int read_config(struct reading *r)
 			return -EINVAL;
 		}
 		app = find_app(&config, app->name);
-		if (!app || config_unsupported(&config)) {
+		if (!app) {
 			text_add(&r->why,
-			         app ? "this twinit cannot do '%s' yet; remove it"
-			             : "[app %s] is gone, which needs a restart of the "
-			               "container",
-			         app ? config_unsupported(&config) : r->query->app->name);
+			         "[app %s] is gone, which needs a restart of the container",
+			         r->query->app->name);
 			return -EINVAL;
 		}
 	}

@@ -51,6 +51,11 @@ static const char *const level_words[] = {
 	[LOG_INFO] = "info",
 };
 
+const char *log_level_name(enum log_level level)
+{
+	return level_words[level];
+}
+
 static void add_json_string(struct text *line, const char *key, const char *value)
 {
 	text_add(line, "\"%s\":\"", key);

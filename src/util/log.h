@@ -23,6 +23,9 @@ enum log_level {
  */
 void log_open(void);
 
+/* "error", "warning", "info". */
+const char *log_level_name(enum log_level level);
+
 /* From now on each line is a JSON object: time, level, event, app, text. */
 void log_use_json(void);
 

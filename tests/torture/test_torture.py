@@ -153,6 +153,7 @@ SCENES = {
     "one-by-one": (one_by_one, {}),
     "crash": (crash, {}),
     "sessions": (sessions, {"redis": True}),
+    "events": (roll, {"on_event": "/bin/cat"}),
 }
 CAST = {
     "roll": "pid1 master program settings_run stores_run trial_run drain_run prime_run other",
@@ -164,6 +165,7 @@ CAST = {
     "one-by-one": "pid1 trial_run",
     "crash": "pid1",
     "sessions": "pid1 stores_run chain_run",
+    "events": "pid1 notify_run",
 }
 
 

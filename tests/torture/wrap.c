@@ -20,6 +20,7 @@
 #include "question/chain.h"
 #include "question/drain.h"
 #include "question/isolation.h"
+#include "question/notify.h"
 #include "question/prime.h"
 #include "question/program.h"
 #include "question/settings.h"
@@ -197,6 +198,7 @@ static enum who who_runs(void (*run)(const void *, int))
 		{ stores_run, WHO_stores_run },       { trial_run, WHO_trial_run },
 		{ drain_run, WHO_drain_run },         { chain_run, WHO_chain_run },
 		{ prime_run, WHO_prime_run },         { vigil_run, WHO_vigil_run },
+		{ notify_run, WHO_notify_run },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

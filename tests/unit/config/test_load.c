@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "config/hook.h"
 #include "config/load.h"
 #include "util/macros.h"
 
@@ -308,6 +309,45 @@ static void test_a_bad_variable_is_an_error(void **state)
 	                           "auto, namespace, path, none");
 }
 
+static const struct program {
+	const char *on_event;
+	const char *says; /* after where it was set; NULL: it will do */
+} programs[] = {
+	{ "/bin/sh -c true", NULL },
+	{ "", NULL },
+	{ "/bin/no-such-thing now", "'/bin/no-such-thing': No such file or directory" },
+	{ "/tmp", "'/tmp': it is no file" },
+	{ "/etc/passwd", "'/etc/passwd': it cannot be executed; try chmod +x" },
+};
+
+static void test_the_program_for_events_must_be_there(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		char text[200], variable[200], wanted[300];
+		char *const environment[] = { variable, NULL };
+		int r = programs[i].says ? -EINVAL : 0;
+
+		snprintf(text, sizeof(text), "[twinit]\n\non_event = %s\n", programs[i].on_event);
+		assert_int_equal(load(text), 0);
+		assert_int_equal(hook_check(&config, error, sizeof(error)), r);
+		snprintf(wanted, sizeof(wanted), "%s:3: on_event: %s", path,
+		         programs[i].says ? programs[i].says : "");
+		if (r < 0)
+			assert_string_equal(error, wanted);
+
+		snprintf(variable, sizeof(variable), "TWINIT_ON_EVENT=%s", programs[i].on_event);
+		write_file("[twinit]\non_event = /bin/sh\n", 28);
+		assert_int_equal(config_load(path, environment, &config, error, NULL), 0);
+		assert_int_equal(hook_check(&config, error, sizeof(error)), r);
+		snprintf(wanted, sizeof(wanted), "TWINIT_ON_EVENT: %s",
+		         programs[i].says ? programs[i].says : "");
+		if (r < 0)
+			assert_string_equal(error, wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_the_environment_comes_last),
 		cmocka_unit_test(test_names_of_every_length),
 		cmocka_unit_test(test_a_bad_variable_is_an_error),
+		cmocka_unit_test(test_the_program_for_events_must_be_there),
 	};
 
 	return cmocka_run_group_tests_name("config/load", tests, make_file, remove_file);

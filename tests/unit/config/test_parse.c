@@ -119,6 +119,10 @@ static const struct set_row {
 	{ "a path is no secret's name", "twinit", "secrets", "/run/secrets/x",
 	  "secrets: '/run/secrets/x' is no list of environment variables" },
 	{ "a program", "twinit", "on_event", "/usr/bin/logger", NULL },
+	{ "a program with arguments", "twinit", "on_event", "/usr/bin/logger -t twinit", NULL },
+	{ "no program", "twinit", "on_event", "", NULL },
+	{ "a program that is somewhere", "twinit", "on_event", "logger -t twinit",
+	  "on_event: 'logger -t twinit' is not absolute; begin with /" },
 	{ "a key of another section", "twinit", "replicas", "2",
 	  "unknown key 'replicas' in [twinit]; it belongs in [app NAME]" },
 

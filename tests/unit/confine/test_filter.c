@@ -758,6 +758,24 @@ static void test_without_network_there_are_unix_sockets(void **state)
 	in_child(ask_for_network, NULL);
 }
 
+static void ask_to_leave(void *context)
+{
+	(void)context;
+	load(FILTER_BIT(FILTER_DENY_LEAVING));
+	CHECK(setsid() < 0 && errno == EPERM);
+	CHECK(setpgid(0, 0) < 0 && errno == EPERM);
+	CHECK(listen(FD_NONE, 1) < 0 && errno == EPERM);
+	CHECK(accept4(FD_NONE, NULL, NULL, 0) < 0 && errno == EPERM);
+	CHECK(connect(FD_NONE, NULL, 0) < 0 && errno == EBADF);
+	CHECK(getpgrp() > 0);
+}
+
+static void test_a_group_can_not_be_left(void **state)
+{
+	(void)state;
+	in_child(ask_to_leave, NULL);
+}
+
 /* --- other doors into the kernel --- */
 
 #ifdef __x86_64__
@@ -878,6 +896,7 @@ int main(void)
 		TEST(test_lists_of_what_is_there),
 		TEST(test_a_rare_family_is_as_if_the_kernel_had_it_not),
 		TEST(test_without_network_there_are_unix_sockets),
+		TEST(test_a_group_can_not_be_left),
 		TEST(test_with_one_there_is),
 		TEST(test_it_needs_no_new_privs_or_power),
 	};

@@ -24,6 +24,8 @@ static const struct {
 	  "replica-ready", LOG_INFO, "shop: starting replica 2 on lane A ... ready in 999 ms" },
 	{ { NEWS_REPLICA_READY, "www", .replica = 1, .ms = 34, .text = ", health 200, warm 6 of 6" },
 	  "replica-ready", LOG_INFO, "www: starting replica 1 on lane A ... ready in 34 ms, health 200, warm 6 of 6" },
+	{ { .kind = NEWS_REPLICA_BACK, .app = "shop", .replica = 2, .lane = 1, .ms = 34 },
+	  "replica-back", LOG_INFO, "shop: starting replica 2 on lane B ... ready in 34 ms, after a crash" },
 	{ { NEWS_COLD, "www", .text = "replica 1: /a.php answered 500" },
 	  "cold", LOG_WARNING, "www: warm-up: replica 1: /a.php answered 500" },
 	{ { .kind = NEWS_REPLICA_FAILED, .app = "shop", .replica = 2, .text = "it did not answer" },

@@ -516,7 +516,11 @@ static struct possessions look_at(pid_t pid)
 static struct possessions possessions_with(enum helper_power power)
 {
 	struct question question = {
-		.run = show_possessions, .power = power, .keep_count = 1, .timeout_ms = LONG
+		.run = show_possessions,
+		.power = power,
+		.identity = { .uid = NOBODY, .gid = NOBODY },
+		.keep_count = 1,
+		.timeout_ms = LONG,
 	};
 	int kept = dup(STDERR_FILENO), open_too = dup(STDERR_FILENO);
 	struct possessions p;
@@ -557,6 +561,7 @@ static const struct {
 	{ "the chain: nobody with our group",    POWER_CHAIN,   NOBODY, true,  false },
 	{ "the network: nobody",                 POWER_NETWORK, NOBODY, false, false },
 	{ "who copies is nobody",                POWER_COPY,    NOBODY, false, false },
+	{ "the program is who it is given",      POWER_PROGRAM, NOBODY, false, false },
 };
 /* clang-format on */
 
