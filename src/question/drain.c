@@ -6,46 +6,14 @@
 
 #include "listen/lane.h"
 #include "process/helper.h"
-#include "question/fcgi_client.h"
+#include "question/scoreboard.h"
 #include "util/clock.h"
-
-enum { PAGE_SIZE_MAX = 4 * 1024 * 1024 };
-
-/* A page of a thousand workers is 400 KB; the memory is the helper's and goes with it. */
-static char page[PAGE_SIZE_MAX];
 
 static void pause_ms(long ms)
 {
 	struct timespec time = { .tv_nsec = ms * 1000000 };
 
 	(void)nanosleep(&time, NULL);
-}
-
-/* 0, or -errno when the page could not be had. */
-static int ask_status(const struct drain_query *query, const struct drain_socket *socket,
-                      struct fpm_status *status)
-{
-	struct fastcgi_reply reply;
-	const char *body;
-	size_t size;
-	int http;
-
-	fastcgi_reply_init(&reply, page, sizeof(page), NULL, 0);
-	/* FPM looks for "json" in $_GET, which is empty without the G of variables_order. */
-	const struct fcgi_request request = {
-		.file = socket->path,
-		.name = socket->path,
-		.uri = socket->path,
-		.query = "json&full",
-		.settings = "variables_order=GPCS\n",
-	};
-	int r = fcgi_ask(query->private_fd, socket->name, &request, clock_ms() + DRAIN_ASK_MS,
-	                 &reply);
-	if (r >= 0)
-		r = fastcgi_reply_head(&reply, &http, &body, &size);
-	if (r >= 0)
-		r = fpm_status_parse(body, size, status);
-	return r;
 }
 
 /*
@@ -56,7 +24,8 @@ static void add_master(const struct drain_query *query, const struct drain_socke
                        struct drain_answer *answer)
 {
 	struct fpm_status status = { 0 };
-	int r = ask_status(query, socket, &status);
+	int r = scoreboard_ask(query->private_fd, socket->name, socket->path,
+	                       clock_ms() + DRAIN_ASK_MS, &status);
 
 	if (r == -ECONNREFUSED || r == -ENOENT)
 		return;

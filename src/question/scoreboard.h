@@ -1,0 +1,18 @@
+/* scoreboard.h - ask one pool of one master for its status page. */
+#pragma once
+
+#include <stdint.h>
+
+#include "fpm/status.h"
+#include "util/macros.h"
+
+/*
+ * Read the page from the private socket @name in the directory @private_fd; @path is the script
+ * name that it answers to (pm.status_path).  Blocks at most until clock_ms() is @until_ms; answers
+ * when all workers are busy, too.  Not for PID 1, nor for two at a time in one process.
+ *
+ * Returns 0 and fills *@status; -ECONNREFUSED or -ENOENT when the master has gone; or what
+ * fcgi_ask() and fpm_status_parse() return.
+ */
+MUST_CHECK int scoreboard_ask(int private_fd, const char *name, const char *path, uint64_t until_ms,
+                              struct fpm_status *status);
