@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "control/server.h"
 #include "init/relay.h"
+#include "init/roll_record.h"
 #include "init/run_dir.h"
 #include "listen/lane.h"
 #include "loop/loop.h"
@@ -182,6 +183,8 @@ struct app {
 	uint64_t roll_began_ms;
 	uint32_t cut; /* requests that the roll at hand cut off */
 	enum roll_outcome last_outcome;
+	struct roll_record rolls;
+	uint64_t crashes;   /* masters that failed or died by themselves, of all times */
 	char why[WHY_SIZE]; /* why the last preflight or roll failed */
 
 	struct helper publisher;

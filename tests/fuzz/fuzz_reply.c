@@ -33,6 +33,7 @@ static const struct wire_app app = {
 	.release_path = "/srv/42",
 };
 static const struct wire_replica replica = { .app = "www", .number = 1, .release = "42" };
+static const struct wire_pool pool = { .app = "www", .name = "www", .path = "/status" };
 static const struct wire_sessions sessions = { .app = "www", .state = 1, .members = 2 };
 static const struct wire_end over = { .exit_status = 0, .text = "" };
 
@@ -91,6 +92,9 @@ static bool say_one(int fd, struct input *input)
 		break;
 	case WIRE_REPLICA:
 		reply.replica = replica;
+		break;
+	case WIRE_POOL:
+		reply.pool = pool;
 		break;
 	case WIRE_SESSIONS:
 		reply.sessions = sessions;
