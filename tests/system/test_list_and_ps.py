@@ -72,10 +72,10 @@ def test_ps_in_another_namespace_says_where_to_run_it(boot):
 
 def test_usage_and_nobody_there(make):
     c = make()
-    for words in ("list", "--xml"), ("list", "www"), ("ps", "--json"):
+    for words in ("list", "--xml"), ("list", "www"), ("ps", "--json"), ("metrics", "www"):
         code, text = c.tell(*words)
         assert code == 64 and "usage: twinit %s" % words[0] in text, text
-    for words in ("list",), ("list", "-q"), ("ps",), ("status", "-q"):
+    for words in ("list",), ("list", "-q"), ("ps",), ("metrics",), ("status", "-q"):
         code, text = c.tell(*words)
         assert code == 1 and text.startswith("twinit: no running twinit at %s" % c.run_dir), text
 
