@@ -77,6 +77,7 @@ static void take_app(struct overview *overview, const struct wire_app *wire)
 
 	if (overview->app_count == ARRAY_SIZE(overview->apps))
 		return;
+	memset(app, 0, sizeof(*app));
 	app->wire = *wire;
 	app->sessions.findings_fd = FD_NONE;
 	overview->app_count++;
@@ -173,7 +174,8 @@ int overview_ask(const char *app, unsigned replica, bool deep, const struct over
 
 	for (unsigned i = 0; i < overview.app_count; i++)
 		fd_close(&overview.apps[i].sessions.findings_fd);
-	memset(&overview, 0, sizeof(overview));
+	overview.app_count = 0;
+	memset(&overview.container, 0, sizeof(overview.container));
 	if (!talk_name(&request, app))
 		return EXIT_FAILURE;
 	_cleanup_close_ int fd = talk_open(&request);

@@ -23,7 +23,7 @@ enum column {
 
 static const struct table_column columns[] = {
 	[COLUMN_PID] = { "PID", .right = true },      [COLUMN_WHAT] = { "WHAT", .least = 12 },
-	[COLUMN_RELEASE] = { "RELEASE", .least = 4 }, [COLUMN_STATE] = { "STATE" },
+	[COLUMN_RELEASE] = { "RELEASE", .least = 4 }, [COLUMN_STATE] = { .title = "STATE" },
 	[COLUMN_AGE] = { "AGE", .right = true },      [COLUMN_MEMORY] = { "MEM", .right = true },
 	[COLUMN_TITLE] = { "PROCESS", .least = 8 },
 };

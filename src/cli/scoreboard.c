@@ -17,7 +17,7 @@ enum {
 /* One process that asks one socket. */
 struct question {
 	int fd; /* where its answer comes from */
-	struct replica_view *replica;
+	pid_t pid;
 	struct pool_view *pool;
 };
 
@@ -45,15 +45,37 @@ static NORETURN void ask(const struct round *round, const char *name, const char
 	_exit(r >= 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
+static void take_answer(struct question *question)
+{
+	struct reported answer;
+
+	if (read(question->fd, &answer, sizeof(answer)) == (ssize_t)sizeof(answer)) {
+		question->pool->answers = true;
+		question->pool->ping_us = answer.ping_us;
+		question->pool->status = answer.status;
+	}
+	fd_close(&question->fd);
+	(void)waitpid(question->pid, NULL, 0);
+}
+
+static void take_answers(struct round *round)
+{
+	for (unsigned i = 0; i < round->count; i++)
+		take_answer(&round->questions[i]);
+	round->count = 0;
+	round->until_ms = clock_ms() + ASK_MS;
+}
+
 /* Answers are smaller than a pipe, so who asked need not wait for us to read. */
 static void start(struct round *round, struct replica_view *replica, struct pool_view *pool,
                   const struct wire_pool *wire)
 {
-	struct question *question = &round->questions[round->count];
 	char name[PRIVATE_NAME_SIZE];
 	int fds[2];
 
-	if (round->count == QUESTIONS_MAX || pipe2(fds, O_CLOEXEC) < 0)
+	if (round->count == QUESTIONS_MAX)
+		take_answers(round);
+	if (pipe2(fds, O_CLOEXEC) < 0)
 		return;
 	private_name(replica->wire.app_index, replica->wire.serial, wire->number, PRIVATE_STATUS,
 	             name);
@@ -61,12 +83,10 @@ static void start(struct round *round, struct replica_view *replica, struct pool
 	if (pid == 0)
 		ask(round, name, wire->path, fds[1]);
 	fd_close(&fds[1]);
-	if (pid < 0) {
+	if (pid > 0)
+		round->questions[round->count++] = (struct question){ fds[0], pid, pool };
+	else
 		fd_close(&fds[0]);
-		return;
-	}
-	*question = (struct question){ .fd = fds[0], .replica = replica, .pool = pool };
-	round->count++;
 }
 
 static void start_all(struct round *round, struct app_view *app)
@@ -87,19 +107,6 @@ static void start_all(struct round *round, struct app_view *app)
 				start(round, replica, pool, wire);
 		}
 	}
-}
-
-static void take_answer(struct question *question)
-{
-	struct reported answer;
-
-	if (read(question->fd, &answer, sizeof(answer)) == (ssize_t)sizeof(answer)) {
-		question->pool->answers = true;
-		question->pool->ping_us = answer.ping_us;
-		question->pool->status = answer.status;
-	}
-	fd_close(&question->fd);
-	(void)waitpid(-1, NULL, 0);
 }
 
 void scoreboard_add(struct fpm_status *sum, const struct fpm_status *more)
@@ -142,9 +149,7 @@ void scoreboard_fill(const char *run_dir, struct app_view apps[], unsigned count
 	round.until_ms = clock_ms() + ASK_MS;
 	for (unsigned i = 0; i < count && private_fd >= 0; i++)
 		start_all(&round, &apps[i]);
-	for (unsigned i = 0; i < round.count; i++)
-		take_answer(&round.questions[i]);
-	round.count = 0;
+	take_answers(&round);
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned k = 0; k < apps[i].replica_count; k++)
 			sum_up(&apps[i].replicas[k]);

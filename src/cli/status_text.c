@@ -23,8 +23,8 @@ enum column {
 
 static const struct table_column columns[] = {
 	[COLUMN_REPLICA] = { "REPLICA", .least = 12 },
-	[COLUMN_STATE] = { "STATE" },
-	[COLUMN_LANE] = { "LANE" },
+	[COLUMN_STATE] = { .title = "STATE" },
+	[COLUMN_LANE] = { .title = "LANE" },
 	[COLUMN_PING] = { "PING", .right = true },
 	[COLUMN_PID] = { "PID", .right = true },
 	[COLUMN_RELEASE] = { "RELEASE", .least = 4 },

@@ -143,7 +143,10 @@ static void run_one(uint8_t which)
 		{ &restart_command, "www" },  { &restart_command, "--no-wait" },
 		{ &health_command, NULL },    { &health_command, "extra" },
 		{ &stop_command, NULL },      { &status_command, "--unknown" },
-		{ &sessions_command, "www" },
+		{ &sessions_command, "www" }, { &status_command, "-q" },
+		{ &list_command, NULL },      { &list_command, "--json" },
+		{ &list_command, "-q" },      { &ps_command, NULL },
+		{ &metrics_command, NULL },   { &metrics_command, "--openmetrics" },
 	};
 
 	run(ways[which % ARRAY_SIZE(ways)].command, ways[which % ARRAY_SIZE(ways)].argument);
