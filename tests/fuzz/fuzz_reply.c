@@ -131,11 +131,14 @@ static int peer_say(int fd, const struct sockaddr *address)
 
 static void run(const struct command *command, const char *argument)
 {
-	char name[] = "twinit", word[16] = "";
-	char *argv[] = { name, argument ? word : NULL, NULL };
+	char name[] = "twinit", words[32] = "";
+	char *argv[5] = { name };
+	int argc = 1;
 
-	strncpy(word, argument ? argument : "", sizeof(word) - 1);
-	(void)command->run(argument ? 2 : 1, argv);
+	strncpy(words, argument ? argument : "", sizeof(words) - 1);
+	for (char *word = strtok(words, " "); word && argc < 4; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	(void)command->run(argc, argv);
 }
 
 static void run_one(uint8_t which)
@@ -145,15 +148,16 @@ static void run_one(uint8_t which)
 		const struct command *command;
 		const char *argument;
 	} ways[] = {
-		{ &status_command, NULL },    { &status_command, "--json" },
-		{ &sessions_command, NULL },  { &sessions_command, "--json" },
-		{ &restart_command, "www" },  { &restart_command, "--no-wait" },
-		{ &health_command, NULL },    { &health_command, "extra" },
-		{ &stop_command, NULL },      { &status_command, "--unknown" },
-		{ &sessions_command, "www" }, { &status_command, "-q" },
-		{ &list_command, NULL },      { &list_command, "--json" },
-		{ &list_command, "-q" },      { &ps_command, NULL },
-		{ &metrics_command, NULL },   { &metrics_command, "--openmetrics" },
+		{ &status_command, NULL },       { &status_command, "--json" },
+		{ &sessions_command, NULL },     { &sessions_command, "--json" },
+		{ &restart_command, "www" },     { &restart_command, "--no-wait" },
+		{ &health_command, NULL },       { &health_command, "extra" },
+		{ &stop_command, NULL },         { &status_command, "--unknown" },
+		{ &sessions_command, "www" },    { &status_command, "-q" },
+		{ &list_command, NULL },         { &list_command, "--json" },
+		{ &list_command, "-q" },         { &ps_command, NULL },
+		{ &metrics_command, NULL },      { &metrics_command, "--openmetrics" },
+		{ &status_command, "-q www 1" },
 	};
 
 	unsigned way = pick(which, FIRST_WAYS, ARRAY_SIZE(ways));

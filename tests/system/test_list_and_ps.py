@@ -4,8 +4,6 @@ import json
 import os
 import signal
 
-from test_status import inside
-
 
 def processes(text):
     """[(what, process)] of each line of `twinit ps`, indentation and all."""
@@ -35,7 +33,7 @@ def test_ps_is_a_tree_of_masters_and_workers(make):
     c.behave("workers=2")
     c.boot()
     c.events.wait("worker", count=4)
-    code, text = inside(c, "ps")
+    code, text = c.inside("ps")
     assert code == 0 and max(map(len, text.splitlines())) <= 80, text
     seen = processes(text)
     assert [what for what, _ in seen] == ["twinit", "www/1", "worker", "worker", "www/2", "worker", "worker"], text
@@ -49,7 +47,7 @@ def test_ps_shows_both_sides_of_a_roll_and_its_helpers(boot):
         c.deploy(2)
         c.signal("HUP")
         c.log.wait("draining release 1 ... 1 request")
-        whats = [what for what, _ in processes(inside(c, "ps")[1])]
+        whats = [what for what, _ in processes(c.inside("ps")[1])]
         assert {"www/1", "www/2"} < set(whats) and any(what.endswith(" old") for what in whats), whats
         assert "helper" in whats, "a drain has one: %s" % whats
         assert slow.end()
@@ -62,7 +60,7 @@ def test_ps_shows_orphans(make):
     c.boot()
     c.events.wait("worker")
     os.kill(c.started("www/1"), signal.SIGKILL)
-    c.until("the worker is an orphan", lambda: "orphan" in [what for what, _ in processes(inside(c, "ps")[1])])
+    c.until("the worker is an orphan", lambda: "orphan" in [what for what, _ in processes(c.inside("ps")[1])])
 
 
 def test_ps_in_another_namespace_says_where_to_run_it(boot):
@@ -86,6 +84,6 @@ def test_while_masters_are_stopped_list_and_ps_answer(boot):
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     assert len(c.tell("list")[1].splitlines()) == 2
-    assert inside(c, "ps")[0] == 0
+    assert c.inside("ps")[0] == 0
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
