@@ -114,8 +114,10 @@ static bool is_healthy(const struct app *app)
 {
 	struct wire_container judged = { .healthy = true };
 
+	if (picture_phase(app->supervisor) != CONTAINER_RUNNING)
+		return false;
 	judge_app(&judged, app);
-	return judged.healthy && picture_phase(app->supervisor) == CONTAINER_RUNNING;
+	return judged.healthy;
 }
 
 static void fill_rolls(struct wire_app *to, const struct app *app)

@@ -158,3 +158,23 @@ def test_colours_are_for_terminals_that_want_them(boot):
     assert "\x1b[32mready" in on_a_terminal(c, "status")
     assert "\x1b" not in on_a_terminal(c, "status", NO_COLOR="1")
     assert "\x1b" not in on_a_terminal(c, "status", TERM="dumb")
+
+
+def test_while_it_boots_and_while_it_stops_it_is_not_healthy(make):
+    c = make(stop_timeout="15s")
+    c.behave("tt=wait")
+    c.start()
+    c.until("it answers", lambda: c.tell("status")[0] == 0)
+    code, text = c.tell("status")
+    assert code == 0 and "starting, unhealthy: starting" in text and "0 of 2 replicas ready" in text, text
+    assert c.tell("status", "-q") == (1, "") == c.tell("status", "-q", "www")
+    c.behave("")
+    c.log.wait("twinit: ready: ")
+    assert c.tell("status", "-q", "www") == (0, "")
+    with c.begin() as slow:
+        c.until("a worker is busy", lambda: c.app()["workers"]["active"] == 1)
+        c.signal("TERM")
+        c.until("it stops", lambda: "stopping" in c.tell("status")[1])
+        assert c.tell("status", "-q", "www") == (1, "")
+        assert slow.end()
+    assert c.wait() == 0
