@@ -67,6 +67,43 @@ def test_promtool_has_nothing_to_say_about_metrics_and_rules(site):
     assert "SUCCESS" in promtool("check", "rules", str(MONITORING / "alerts.yml"))
 
 
+ALERTS = """\
+rule_files: [%s]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'twinit_healthy{instance="ill"}', values: "0x30"}
+      - {series: 'twinit_healthy{instance="well"}', values: "1x30"}
+      - {series: 'twinit_replicas_wanted{app="ill"}', values: "2x30"}
+      - {series: 'twinit_replicas_wanted{app="well"}', values: "2x30"}
+      - {series: 'twinit_replicas{app="ill",group="active",state="ready"}', values: "1x30"}
+      - {series: 'twinit_replicas{app="ill",group="old",state="ready"}', values: "1x30"}
+      - {series: 'twinit_replicas{app="well",group="active",state="ready"}', values: "2x30"}
+      - {series: 'twinit_workers{app="ill",pool="a",replica="1",state="idle"}', values: "0x30"}
+      - {series: 'twinit_workers{app="ill",pool="a",replica="2",state="idle"}', values: "0x30"}
+      - {series: 'twinit_workers{app="well",pool="a",replica="1",state="idle"}', values: "0x30"}
+      - {series: 'twinit_workers{app="well",pool="a",replica="2",state="idle"}', values: "1x30"}
+      - {series: 'twinit_listen_queue{app="ill"}', values: "3x30"}
+      - {series: 'twinit_listen_queue{app="well"}', values: "3x30"}
+      - {series: 'twinit_restarts_total{app="ill"}', values: "0+1x30"}
+      - {series: 'twinit_restarts_total{app="well"}', values: "5x30"}
+    promql_expr_test:
+      - expr: 'count by (alertname, app, instance) (ALERTS{alertstate="firing"})'
+        eval_time: 20m
+        exp_samples:
+          - {labels: '{alertname="TwinitUnhealthy", instance="ill"}', value: 1}
+          - {labels: '{alertname="TwinitReplicasMissing", app="ill"}', value: 1}
+          - {labels: '{alertname="TwinitWorkersExhausted", app="ill"}', value: 1}
+          - {labels: '{alertname="TwinitReplicasCrash", app="ill"}', value: 1}
+"""
+
+
+def test_alerts_are_for_those_who_are_ill(tmp_path):
+    (tmp_path / "test.yml").write_text(ALERTS % (MONITORING / "alerts.yml"))
+    assert "SUCCESS" in promtool("test", "rules", str(tmp_path / "test.yml"))
+
+
 def test_open_metrics_has_families_as_its_standard_wants_them(site):
     text = metrics(site, "--openmetrics")
     assert text.endswith("\n# EOF\n") and text.count("# EOF") == 1
