@@ -94,14 +94,42 @@ static void add_row(struct tree *tree, const struct process_view *process, int d
 	cell_set(&cells[COLUMN_TITLE], "%*s%s", 2 * depth, "", process->title);
 }
 
-static void add_tree(struct tree *tree, const struct process_view *process, int depth)
+/* The child of @pid that comes next from *@at on, or NULL. */
+static const struct process_view *next_child(const struct processes *processes, pid_t pid,
+                                             unsigned *at)
 {
-	add_row(tree, process, depth);
-	for (unsigned i = 0; depth < DEPTH_MAX && i < tree->processes.count; i++) {
-		const struct process_view *other = &tree->processes.list[i];
+	while (*at < processes->count) {
+		const struct process_view *process = &processes->list[(*at)++];
 
-		if (other->parent == process->pid && other != process)
-			add_tree(tree, other, depth + 1);
+		if (process->parent == pid)
+			return process;
+	}
+	return NULL;
+}
+
+/* A process, then its children: what is deeper than DEPTH_MAX is left out. */
+static void add_tree(struct tree *tree)
+{
+	struct {
+		pid_t pid;
+		unsigned at;
+	} path[DEPTH_MAX] = { { .pid = tree->top->pid } };
+	int depth = 1;
+
+	add_row(tree, tree->top, 0);
+	while (depth > 0) {
+		const struct process_view *child =
+			next_child(&tree->processes, path[depth - 1].pid, &path[depth - 1].at);
+
+		if (!child) {
+			depth--;
+			continue;
+		}
+		add_row(tree, child, depth);
+		if (depth < DEPTH_MAX) {
+			path[depth].pid = child->pid;
+			path[depth++].at = 0;
+		}
 	}
 }
 
@@ -120,7 +148,7 @@ static int print_tree(struct tree *tree)
 		return EXIT_FAILURE;
 	}
 	table_init(&tree->table, columns, COLUMN_COUNT);
-	add_tree(tree, tree->top, 0);
+	add_tree(tree);
 	table_print(&tree->table, false);
 	return EXIT_SUCCESS;
 }
