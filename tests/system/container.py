@@ -58,6 +58,7 @@ def limit(milliseconds):
     return "%dms" % (milliseconds * (3 if UNDER else 1))
 
 
+@functools.lru_cache
 def programs():
     """A folder with the stub, compiled, and a copy of twinit, which nobody builds anew meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="twinit-programs-", dir="/tmp"))
