@@ -13,6 +13,9 @@ struct command {
 
 extern const struct command run_command;
 extern const struct command status_command;
+extern const struct command list_command;
+extern const struct command ps_command;
+extern const struct command metrics_command;
 extern const struct command deploy_command;
 extern const struct command rollback_command;
 extern const struct command restart_command;

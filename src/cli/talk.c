@@ -36,6 +36,13 @@ static int no_twinit(const char *where, int error)
 	return -1;
 }
 
+static char found_in[CONFIG_PATH_SIZE];
+
+const char *talk_run_dir(void)
+{
+	return found_in;
+}
+
 static int open_usual(const struct wire_request *request)
 {
 	int error = -ENOENT;
@@ -43,8 +50,10 @@ static int open_usual(const struct wire_request *request)
 	for (size_t i = 0; run_dirs[i]; i++) {
 		int fd = connection_open(run_dirs[i], request);
 
-		if (fd >= 0)
+		if (fd >= 0) {
+			text_copy_cut(found_in, sizeof(found_in), run_dirs[i]);
 			return fd;
+		}
 		if (fd == -EACCES)
 			return not_welcome(run_dirs[i]);
 		if (fd != -ENOENT)
@@ -75,6 +84,7 @@ int talk_open(const struct wire_request *request)
 	if (!run_dir || run_dir[0] == '\0')
 		return open_usual(request);
 	fd = connection_open(run_dir, request);
+	text_copy_cut(found_in, sizeof(found_in), run_dir);
 	if (fd == -EACCES)
 		return not_welcome(run_dir);
 	return fd < 0 ? no_twinit(run_dir, fd) : fd;
@@ -116,5 +126,43 @@ const char *talk_time(uint64_t ms, char to[32])
 		snprintf(to, 32, "%u h", (unsigned)(ms / 3600000));
 	else
 		snprintf(to, 32, "%llu d", (unsigned long long)(ms / 86400000));
+	return to;
+}
+
+const char *talk_short_time(uint64_t ms, char to[32])
+{
+	if (ms < 1000)
+		snprintf(to, 32, "%ums", (unsigned)ms);
+	else if (ms < 10 * 1000)
+		snprintf(to, 32, "%u.%us", (unsigned)(ms / 1000), (unsigned)(ms % 1000 / 100));
+	else if (ms < 120 * 1000)
+		snprintf(to, 32, "%us", (unsigned)(ms / 1000));
+	else if (ms < 120 * 60 * 1000)
+		snprintf(to, 32, "%um", (unsigned)(ms / 60000));
+	else if (ms < 48ull * 3600 * 1000)
+		snprintf(to, 32, "%uh", (unsigned)(ms / 3600000));
+	else
+		snprintf(to, 32, "%llud", (unsigned long long)(ms / 86400000));
+	return to;
+}
+
+const char *talk_number(uint64_t number, unsigned thousand, char to[32])
+{
+	static const char units[] = "kMGTPE";
+	uint64_t whole = number, rest = 0;
+	int unit = -1;
+
+	while (whole >= thousand) {
+		rest = whole % thousand;
+		whole /= thousand;
+		unit++;
+	}
+	if (unit < 0)
+		snprintf(to, 32, "%llu", (unsigned long long)whole);
+	else if (whole < 100)
+		snprintf(to, 32, "%llu.%u%c", (unsigned long long)whole,
+		         (unsigned)(rest * 10 / thousand), units[unit]);
+	else
+		snprintf(to, 32, "%llu%c", (unsigned long long)whole, units[unit]);
 	return to;
 }

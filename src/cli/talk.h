@@ -11,6 +11,9 @@
  */
 MUST_CHECK int talk_open(const struct wire_request *request);
 
+/* Where talk_open() found it: its run_dir.  Borrowed; "" before that. */
+const char *talk_run_dir(void);
+
 /* Put the app's name @app into @request.  False, said on stderr, when it is too long to be one. */
 MUST_CHECK bool talk_name(struct wire_request *request, const char *app);
 
@@ -28,3 +31,9 @@ enum { TALK_PATIENCE_MS = 5000 };
 
 /* "34 ms", "2.5 s", "3 min", "5 h", "12 d"; @to has 32 bytes.  Returns @to. */
 const char *talk_time(uint64_t ms, char to[32]);
+
+/* The same in at most five characters, for tables: "34ms", "2.5s", "3m", "5h", "12d". */
+const char *talk_short_time(uint64_t ms, char to[32]);
+
+/* A number in at most five characters: "999", "12.3k", "1.2M"; bytes with powers of 1024. */
+const char *talk_number(uint64_t number, unsigned thousand, char to[32]);

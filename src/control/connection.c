@@ -85,6 +85,11 @@ static void tame_texts(struct wire_reply *reply)
 		text_tame(reply->replica.release, sizeof(reply->replica.release));
 		text_tame(reply->replica.failure, sizeof(reply->replica.failure));
 		break;
+	case WIRE_POOL:
+		text_tame(reply->pool.app, sizeof(reply->pool.app));
+		text_tame(reply->pool.name, sizeof(reply->pool.name));
+		text_tame(reply->pool.path, sizeof(reply->pool.path));
+		break;
 	case WIRE_SESSIONS:
 		tame_sessions(&reply->sessions);
 		break;
@@ -111,6 +116,8 @@ static bool is_known(const struct wire_reply *reply)
 		return reply->replica.group < GROUP_COUNT &&
 		       reply->replica.state < MASTER_STATE_COUNT &&
 		       reply->replica.lane < LANE_COUNT;
+	case WIRE_POOL:
+		return reply->pool.number < POOLS_MAX;
 	case WIRE_SESSIONS:
 		return reply->sessions.state < STORE_STATE_COUNT;
 	case WIRE_END:

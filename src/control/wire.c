@@ -9,6 +9,7 @@ size_t wire_reply_size(enum wire_kind kind)
 		[WIRE_CONTAINER] = sizeof(struct wire_container),
 		[WIRE_APP] = sizeof(struct wire_app),
 		[WIRE_REPLICA] = sizeof(struct wire_replica),
+		[WIRE_POOL] = sizeof(struct wire_pool),
 		[WIRE_SESSIONS] = sizeof(struct wire_sessions),
 		[WIRE_END] = sizeof(struct wire_end),
 	};

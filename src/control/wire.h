@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "control/news.h"
+#include "fpm/settings.h"
 #include "rollout/rollout.h"
 
 #define WIRE_SOCKET "control"
@@ -16,7 +17,7 @@
 enum { WIRE_MAGIC = 0x7477696e /* "twin" */ };
 
 enum wire_command {
-	COMMAND_STATUS,   /* container, apps, replicas, sessions, end */
+	COMMAND_STATUS,   /* container, apps, replicas, pools, sessions, end */
 	COMMAND_RESTART,  /* rolls, or replaces one replica; news as it happens, end */
 	COMMAND_STOP,     /* the container, or replicas; end, when that has begun, or news, end */
 	COMMAND_SESSIONS, /* asks the stores now; sessions, end */
@@ -34,6 +35,7 @@ struct wire_request {
 	uint8_t force;       /* a roll's drains get no time; the last replica may be stopped, too */
 	uint8_t no_wait;     /* end when it has begun */
 	uint8_t all;         /* COMMAND_STOP: the replicas of all apps, not the container */
+	uint8_t pools;       /* COMMAND_STATUS: the pools, too */
 	uint32_t replica;    /* from 1; 0: all */
 	char app[NAME_SIZE]; /* empty: all */
 	char directory[CONFIG_PATH_SIZE]; /* COMMAND_DEPLOY */
@@ -46,6 +48,7 @@ enum wire_kind {
 	WIRE_REPLICA,
 	WIRE_SESSIONS,
 	WIRE_END,
+	WIRE_POOL,
 	WIRE_KIND_COUNT,
 };
 
@@ -73,13 +76,19 @@ struct wire_app {
 	uint32_t ready;   /* of the active replicas */
 	uint32_t stopped; /* of them, by an operator: bit i for replica i + 1 */
 	uint32_t lane;
-	uint32_t phase;      /* enum roll_phase */
-	uint32_t outcome;    /* enum roll_outcome of the last roll */
-	uint32_t rolls;      /* finished since the start */
-	uint32_t busy;       /* requests a drain waits for */
-	int32_t busy_pid;    /* one of them; 0: none */
-	uint8_t gated;       /* P2 and P3 hold: connections are steered */
-	uint64_t linger_ms;  /* how long there still is a way back; 0: there is none */
+	uint32_t phase;   /* enum roll_phase */
+	uint32_t outcome; /* enum roll_outcome of the last roll */
+	uint32_t rolls;   /* finished since the start */
+	uint32_t rolls_by[ROLL_OUTCOME_COUNT];
+	uint64_t last_roll_ms; /* how long it took, and ... */
+	uint64_t last_steps_ms[ROLL_PHASE_COUNT];
+	uint64_t last_roll_ago_ms;
+	uint64_t crashes;   /* starts and lives of masters that ended by themselves, of all times */
+	uint32_t busy;      /* requests a drain waits for */
+	int32_t busy_pid;   /* one of them; 0: none */
+	uint8_t healthy;    /* yes or no, as of the container */
+	uint8_t gated;      /* P2 and P3 hold: connections are steered */
+	uint64_t linger_ms; /* how long there still is a way back; 0: there is none */
 	char previous[1024]; /* path of the release before; empty: not known */
 	char release[64];
 	char release_path[1024];
@@ -100,10 +109,21 @@ struct wire_replica {
 	uint32_t lane;
 	uint32_t pid;
 	uint32_t starts;
-	uint32_t failures; /* starts and lives that ended by themselves */
-	uint64_t age_ms;   /* since its process was made */
+	uint32_t failures;          /* starts and lives that ended by themselves */
+	uint64_t age_ms;            /* since its process was made */
+	uint32_t app_index, serial; /* for private_name() */
+	uint32_t generation;        /* whose pools it has */
 	char release[64];
 	char failure[256]; /* how the last of them ended */
+};
+
+/* A pool that masters of one generation have. */
+struct wire_pool {
+	char app[NAME_SIZE];
+	uint32_t generation;
+	uint32_t number; /* for private_name() */
+	char name[POOL_NAME_SIZE];
+	char path[SCRIPT_SIZE]; /* what its status socket answers to */
 };
 
 struct wire_sessions {
@@ -133,6 +153,7 @@ struct wire_reply {
 		struct wire_container container;
 		struct wire_app app;
 		struct wire_replica replica;
+		struct wire_pool pool;
 		struct wire_sessions sessions;
 		struct wire_end end;
 	};

@@ -194,12 +194,26 @@ struct page {
 	bool has_processes;
 };
 
+static const struct {
+	const char *key;
+	size_t offset;
+} numbers[] = {
+	{ "accepted conn", offsetof(struct fpm_status, accepted) },
+	{ "listen queue", offsetof(struct fpm_status, queue) },
+	{ "max listen queue", offsetof(struct fpm_status, queue_max) },
+	{ "max active processes", offsetof(struct fpm_status, active_max) },
+	{ "max children reached", offsetof(struct fpm_status, children_max) },
+	{ "slow requests", offsetof(struct fpm_status, slow) },
+};
+
 static bool page_member(struct scanner *scanner, struct span key, void *context)
 {
 	struct page *page = context;
 
-	if (is(key, "accepted conn"))
-		return take_number(scanner, &page->status.accepted);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (is(key, numbers[i].key))
+			return take_number(scanner,
+			                   (void *)((char *)&page->status + numbers[i].offset));
 	if (!is(key, "processes") || page->has_processes)
 		return skip_value(scanner);
 	page->has_processes = true;

@@ -21,9 +21,14 @@ enum worker_state {
 };
 
 struct fpm_status {
-	unsigned long long accepted; /* "accepted conn" */
-	unsigned processes;          /* entries in "processes" */
-	unsigned busy;               /* of them, those whose state is not Idle */
+	unsigned long long accepted;  /* "accepted conn": requests since the master's start */
+	unsigned long long queue;     /* "listen queue"; 0 for unix sockets, whatever waits there */
+	unsigned long long queue_max; /* "max listen queue" */
+	unsigned long long active_max;   /* "max active processes" */
+	unsigned long long children_max; /* "max children reached": how often */
+	unsigned long long slow;         /* "slow requests" */
+	unsigned processes;              /* entries in "processes" */
+	unsigned busy;                   /* of them, those whose state is not Idle */
 	unsigned reading_headers;
 	int busy_pid; /* one that is not idle (the first), or 0 */
 	enum worker_state busy_state;

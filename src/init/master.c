@@ -331,6 +331,7 @@ static void delay(struct master *master)
 
 	master->crashes = backoff_count(master->crashes, lived_ms);
 	master->failures++;
+	master->app->crashes++;
 	text_copy_cut(master->failure, sizeof(master->failure), master->why);
 	news.replica = master->number;
 	news.ms = backoff_ms(master->crashes);

@@ -231,6 +231,7 @@ static void finish(struct app *app, enum roll_outcome outcome)
 	news.ms = (uint32_t)(clock_ms() - app->roll_began_ms);
 	news.cut = app->cut;
 	report(app->supervisor, &news);
+	roll_record_end(&app->rolls, outcome, news.ms, clock_ms());
 	app->last_outcome = outcome;
 	if (!app->rollout.again)
 		app->force = false;
@@ -306,6 +307,7 @@ void roll_advance(struct app *app)
 		struct roll_view view = view_of(app);
 		struct order order = rollout_next(&app->rollout, &view);
 
+		roll_record_phase(&app->rolls, app->rollout.phase, clock_ms());
 		if (order.kind == ORDER_NONE)
 			break;
 		carry_out(app, order);

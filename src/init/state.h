@@ -14,6 +14,7 @@
 #include "control/server.h"
 #include "init/events.h"
 #include "init/relay.h"
+#include "init/roll_record.h"
 #include "init/run_dir.h"
 #include "listen/lane.h"
 #include "loop/loop.h"
@@ -183,6 +184,8 @@ struct app {
 	uint64_t roll_began_ms;
 	uint32_t cut; /* requests that the roll at hand cut off */
 	enum roll_outcome last_outcome;
+	struct roll_record rolls;
+	uint64_t crashes;   /* masters that failed or died by themselves, of all times */
 	char why[WHY_SIZE]; /* why the last preflight or roll failed */
 
 	struct helper publisher;

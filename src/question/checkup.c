@@ -15,8 +15,10 @@
 #include "process/helper.h"
 #include "question/program.h"
 #include "question/reading.h"
+#include "question/scoreboard.h"
 #include "release/release.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* A request's head that comes over a network takes less than three looks. */
 enum { LOOKS = 3, LOOKS_APART_MS = 150 };
@@ -175,7 +177,8 @@ static void add_page(const struct checkup_traffic_query *q, const struct drain_s
 	const char *body;
 	size_t size;
 
-	if (drain_ask_page(q->private_fd, socket, &body, &size) < 0 ||
+	if (scoreboard_page(q->private_fd, socket->name, socket->path, clock_ms() + DRAIN_ASK_MS,
+	                    &body, &size) < 0 ||
 	    fpm_status_parse(body, size, &status) < 0)
 		return;
 	facts->known = true;

@@ -6,38 +6,14 @@
 
 #include "listen/lane.h"
 #include "process/helper.h"
-#include "question/fcgi_client.h"
+#include "question/scoreboard.h"
 #include "util/clock.h"
-
-enum { PAGE_SIZE_MAX = 4 * 1024 * 1024 };
-
-/* A page of a thousand workers is 400 KB; the memory is the helper's and goes with it. */
-static char page[PAGE_SIZE_MAX];
 
 static void pause_ms(long ms)
 {
 	struct timespec time = { .tv_nsec = ms * 1000000 };
 
 	(void)nanosleep(&time, NULL);
-}
-
-int drain_ask_page(int private_fd, const struct drain_socket *socket, const char **body,
-                   size_t *size)
-{
-	struct fastcgi_reply reply;
-	int http;
-
-	fastcgi_reply_init(&reply, page, sizeof(page), NULL, 0);
-	/* FPM looks for "json" in $_GET, which is empty without the G of variables_order. */
-	const struct fcgi_request request = {
-		.file = socket->path,
-		.name = socket->path,
-		.uri = socket->path,
-		.query = "json&full",
-		.settings = "variables_order=GPCS\n",
-	};
-	int r = fcgi_ask(private_fd, socket->name, &request, clock_ms() + DRAIN_ASK_MS, &reply);
-	return r < 0 ? r : fastcgi_reply_head(&reply, &http, body, size);
 }
 
 /*
@@ -48,12 +24,9 @@ static void add_master(const struct drain_query *query, const struct drain_socke
                        struct drain_answer *answer)
 {
 	struct fpm_status status = { 0 };
-	const char *body;
-	size_t size;
-	int r = drain_ask_page(query->private_fd, socket, &body, &size);
+	int r = scoreboard_ask(query->private_fd, socket->name, socket->path,
+	                       clock_ms() + DRAIN_ASK_MS, &status);
 
-	if (r >= 0)
-		r = fpm_status_parse(body, size, &status);
 	if (r == -ECONNREFUSED || r == -ENOENT)
 		return;
 	if (r < 0)

@@ -46,13 +46,6 @@ struct drain_answer {
 };
 
 /*
- * Ask one pool's status page, with all its workers.  0, and *@body of *@size bytes is good until
- * the next call; or -errno when it could not be had in DRAIN_ASK_MS.
- */
-MUST_CHECK int drain_ask_page(int private_fd, const struct drain_socket *socket, const char **body,
-                              size_t *size);
-
-/*
  * A question's run: takes a struct drain_query, answers with a struct drain_answer whenever the
  * number of busy workers changes or the lane becomes stuck, and last with one that is idle.  Has no
  * deadline of its own.

@@ -33,6 +33,7 @@ static const struct wire_app app = {
 	.release_path = "/srv/42",
 };
 static const struct wire_replica replica = { .app = "www", .number = 1, .release = "42" };
+static const struct wire_pool pool = { .app = "www", .name = "www", .path = "/status" };
 static const struct wire_sessions sessions = { .app = "www", .state = 1, .members = 2 };
 static const struct wire_end over = { .exit_status = 0, .text = "" };
 
@@ -68,6 +69,12 @@ static int findings_file(struct input *input)
 	return fd;
 }
 
+/* What came later, from @old on, has the highest bytes: seeds keep their meaning. */
+static unsigned pick(uint8_t byte, unsigned old, unsigned count)
+{
+	return 0x100u - byte <= count - old ? old + (0xffu - byte) : byte % old;
+}
+
 /* One message: its kind, how long it is, what is different in it. */
 static bool say_one(int fd, struct input *input)
 {
@@ -75,7 +82,7 @@ static bool say_one(int fd, struct input *input)
 	_cleanup_close_ int file = FD_NONE;
 	uint8_t kind = input_byte(input), how = input_byte(input);
 
-	reply.kind = kind % WIRE_KIND_COUNT;
+	reply.kind = pick(kind, WIRE_POOL, WIRE_KIND_COUNT);
 	switch ((enum wire_kind)reply.kind) {
 	case WIRE_NEWS:
 		reply.news = news;
@@ -91,6 +98,9 @@ static bool say_one(int fd, struct input *input)
 		break;
 	case WIRE_REPLICA:
 		reply.replica = replica;
+		break;
+	case WIRE_POOL:
+		reply.pool = pool;
 		break;
 	case WIRE_SESSIONS:
 		reply.sessions = sessions;
@@ -121,28 +131,38 @@ static int peer_say(int fd, const struct sockaddr *address)
 
 static void run(const struct command *command, const char *argument)
 {
-	char name[] = "twinit", word[16] = "";
-	char *argv[] = { name, argument ? word : NULL, NULL };
+	char name[] = "twinit", words[32] = "";
+	char *argv[5] = { name };
+	int argc = 1;
 
-	strncpy(word, argument ? argument : "", sizeof(word) - 1);
-	(void)command->run(argument ? 2 : 1, argv);
+	strncpy(words, argument ? argument : "", sizeof(words) - 1);
+	for (char *word = strtok(words, " "); word && argc < 4; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	(void)command->run(argc, argv);
 }
 
 static void run_one(uint8_t which)
 {
+	enum { FIRST_WAYS = 11 };
 	static const struct {
 		const struct command *command;
 		const char *argument;
 	} ways[] = {
-		{ &status_command, NULL },    { &status_command, "--json" },
-		{ &sessions_command, NULL },  { &sessions_command, "--json" },
-		{ &restart_command, "www" },  { &restart_command, "--no-wait" },
-		{ &health_command, NULL },    { &health_command, "extra" },
-		{ &stop_command, NULL },      { &status_command, "--unknown" },
-		{ &sessions_command, "www" },
+		{ &status_command, NULL },       { &status_command, "--json" },
+		{ &sessions_command, NULL },     { &sessions_command, "--json" },
+		{ &restart_command, "www" },     { &restart_command, "--no-wait" },
+		{ &health_command, NULL },       { &health_command, "extra" },
+		{ &stop_command, NULL },         { &status_command, "--unknown" },
+		{ &sessions_command, "www" },    { &status_command, "-q" },
+		{ &list_command, NULL },         { &list_command, "--json" },
+		{ &list_command, "-q" },         { &ps_command, NULL },
+		{ &metrics_command, NULL },      { &metrics_command, "--openmetrics" },
+		{ &status_command, "-q www 1" },
 	};
 
-	run(ways[which % ARRAY_SIZE(ways)].command, ways[which % ARRAY_SIZE(ways)].argument);
+	unsigned way = pick(which, FIRST_WAYS, ARRAY_SIZE(ways));
+
+	run(ways[way].command, ways[way].argument);
 }
 
 /* Plain text in lines.  What is above ASCII is some encoding of names, and no order to anybody. */

@@ -1,5 +1,6 @@
 """The password of the session store: it is in the settings that PHP reads, in PHP, and nowhere else."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -64,9 +65,13 @@ def files_with(folder, word, but=()):
 
 def temporary_files_with(word, but):
     """The same in the temporary folders of the machine, as far as twinit could have written there just now."""
-    return [found for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run") for name in os.listdir(folder)
-            if not name.startswith("twinit-") and (Path(folder) / name).lstat().st_mtime > but
-            for found in files_with_one(Path(folder) / name, word)]
+    found = []
+    for path in (Path(folder) / name for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run") for name in os.listdir(folder)):
+        # What others have there may be gone between two looks.
+        with contextlib.suppress(FileNotFoundError):
+            if not path.name.startswith("twinit-") and path.lstat().st_mtime > but:
+                found += files_with_one(path, word)
+    return found
 
 
 def files_with_one(path, word):

@@ -448,6 +448,13 @@ class Container:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False)
         return done.returncode, done.stdout.decode(errors="replace")
 
+    def inside(self, *command):
+        """The same in the container's PID namespace, as `docker exec` does it."""
+        done = subprocess.run(["nsenter", "--target", str(self.pid), "--pid", "--mount", str(binary()), *command],
+                              env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
+        return done.returncode, done.stdout.decode(errors="replace")
+
     def status(self):
         """What `twinit status --json` says."""
         code, text = self.tell("status", "--json")

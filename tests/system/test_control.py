@@ -14,8 +14,8 @@ import pytest
 
 from container import Container, binary
 
-HEAD = struct.Struct("=III3BxI")
-FIELDS = ("magic", "size", "command", "force", "no_wait", "all", "replica")
+HEAD = struct.Struct("=III4BI")
+FIELDS = ("magic", "size", "command", "force", "no_wait", "all", "pools", "replica")
 STOP = 2  # a command
 
 
@@ -112,7 +112,7 @@ def test_whatever_stands_in_the_fields_is_answered(boot):
     for turn in range(60):
         words = {
             "command": rng.randrange(7), "force": rng.choice((0, 1, 255)), "no_wait": rng.randrange(256),
-            "all": rng.randrange(256), "replica": rng.choice((0, 1, 2, 5, 1 << 31, 0xFFFFFFFF)),
+            "all": rng.randrange(256), "pools": rng.randrange(256), "replica": rng.choice((0, 1, 2, 5, 1 << 31, 0xFFFFFFFF)),
         }
         if words["command"] == STOP:
             words["all"] = words["all"] or 1  # the container goes on
@@ -139,10 +139,10 @@ def test_status_is_answered_whole_to_a_client_of_our_own(boot):
     c = boot()
     with connect(c) as client:
         client.send(request("status"))
-        # container, app, two replicas, sessions, end
-        assert len(answers(client)) == 6
+        # container, app, two replicas, their pool, sessions, end
+        assert len(answers(client)) == 7
     with connect(c) as client:
-        client.send(changed("status", name=b"www"))
+        client.send(changed("status", name=b"www", pools=0))
         assert len(answers(client)) == 6
 
 

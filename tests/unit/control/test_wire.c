@@ -13,6 +13,7 @@ static const struct {
 	{ "container", WIRE_CONTAINER, sizeof(struct wire_container) },
 	{ "app",       WIRE_APP,       sizeof(struct wire_app)       },
 	{ "replica",   WIRE_REPLICA,   sizeof(struct wire_replica)   },
+	{ "pool",      WIRE_POOL,      sizeof(struct wire_pool)      },
 	{ "sessions",  WIRE_SESSIONS,  sizeof(struct wire_sessions)  },
 	{ "end",       WIRE_END,       sizeof(struct wire_end)       },
 };
@@ -38,6 +39,7 @@ static void test_all_bodies_begin_at_one_place(void **state)
 	assert_int_equal(offsetof(struct wire_reply, news), offsetof(struct wire_reply, container));
 	assert_int_equal(offsetof(struct wire_reply, news), offsetof(struct wire_reply, app));
 	assert_int_equal(offsetof(struct wire_reply, news), offsetof(struct wire_reply, replica));
+	assert_int_equal(offsetof(struct wire_reply, news), offsetof(struct wire_reply, pool));
 	assert_int_equal(offsetof(struct wire_reply, news), offsetof(struct wire_reply, sessions));
 	assert_int_equal(offsetof(struct wire_reply, news), offsetof(struct wire_reply, end));
 }

@@ -14,10 +14,10 @@
 /* As php-fpm 8.2 prints it: one worker waits for a request's head, one runs what a visitor sent. */
 static const char page[] =
 	"{\"pool\":\"www\",\"process manager\":\"static\",\"start time\":1795257132,"
-	"\"start since\":0,\"accepted conn\":2,\"listen queue\":0,\"max listen queue\":0,"
+	"\"start since\":0,\"accepted conn\":2,\"listen queue\":3,\"max listen queue\":7,"
 	"\"listen queue len\":100,\"idle processes\":0,\"active processes\":2,"
-	"\"total processes\":2,\"max active processes\":2,\"max children reached\":0,"
-	"\"slow requests\":0, \"processes\":["
+	"\"total processes\":2,\"max active processes\":2,\"max children reached\":4,"
+	"\"slow requests\":5, \"processes\":["
 	"{\"pid\":23696,\"state\":\"Idle\",\"start time\":1795257132,\"last request cpu\":0.00},"
 	"{\"pid\":23697,\"state\":\"Reading headers\",\"start time\":1795257132,"
 	"\"start since\":0,\"requests\":1,\"request duration\":201599,\"request method\":\"-\","
@@ -48,6 +48,11 @@ static void test_a_page_of_php_8_2(void **state)
 	(void)state;
 	assert_int_equal(parse(page, sizeof(page) - 1, &status), 0);
 	assert_int_equal(status.accepted, 2);
+	assert_int_equal(status.queue, 3);
+	assert_int_equal(status.queue_max, 7);
+	assert_int_equal(status.active_max, 2);
+	assert_int_equal(status.children_max, 4);
+	assert_int_equal(status.slow, 5);
 	assert_int_equal(status.processes, 3);
 	assert_int_equal(status.busy, 2);
 	assert_int_equal(status.reading_headers, 1);
