@@ -30,9 +30,7 @@ _Static_assert(POOLS_MAX *FDS_PER_POOL + FDS_OF_APP <= SOCKETS_PER_VARIABLE,
 void launch_private_name(const struct master *master, unsigned pool, enum private_kind kind,
                          char name[PRIVATE_NAME_SIZE])
 {
-	struct text text = text_init(name, PRIVATE_NAME_SIZE);
-
-	text_add(&text, "%zu-%u-%u.%c", master->app->index, master->serial, pool, kind);
+	private_name(master->app->index, master->serial, pool, kind, name);
 }
 
 static int listen_private(const struct master *master, unsigned pool, enum private_kind kind,

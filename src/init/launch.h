@@ -2,7 +2,7 @@
 #pragma once
 
 #include "init/state.h"
-#include "question/fcgi_client.h"
+#include "question/private.h"
 
 /*
  * Fork the master with everything it needs: private sockets that listen already, the lane's public
@@ -14,13 +14,6 @@ MUST_CHECK int launch_master(struct master *master);
 
 /* The master has read its configuration: empty its copy, which its workers have open too. */
 void launch_forget_config(struct master *master);
-
-/* What a private socket is for, as its name ends. */
-enum private_kind {
-	PRIVATE_STATUS = 's', /* FPM's status page, which answers when all workers are busy, too */
-	PRIVATE_PROBE = 'p',  /* ping, and the script that asks for a session */
-	PRIVATE_PAGES = 'w',  /* the site's own pages, in the first pool: health and warm-up */
-};
 
 /* The name of a private socket of @pool. */
 void launch_private_name(const struct master *master, unsigned pool, enum private_kind kind,
