@@ -6,9 +6,19 @@
 enum { USAGE = 64 };
 
 const struct command *const commands[] = {
-	&run_command,      &status_command,  &deploy_command, &rollback_command,
-	&restart_command,  &start_command,   &stop_command,   &health_command,
-	&sessions_command, &version_command, &help_command,   NULL,
+	&run_command,
+	&status_command,
+	&deploy_command,
+	&rollback_command,
+	&restart_command,
+	&start_command,
+	&stop_command,
+	&health_command,
+	&sessions_command,
+	&fcgi_command,
+	&version_command,
+	&help_command,
+	NULL,
 };
 
 const struct command *command_find(const char *name)

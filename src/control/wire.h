@@ -100,8 +100,9 @@ struct wire_replica {
 	uint32_t lane;
 	uint32_t pid;
 	uint32_t starts;
-	uint32_t failures; /* starts and lives that ended by themselves */
-	uint64_t age_ms;   /* since its process was made */
+	uint32_t failures;          /* starts and lives that ended by themselves */
+	uint64_t age_ms;            /* since its process was made */
+	uint32_t app_index, serial; /* for private_name() */
 	char release[64];
 	char failure[256]; /* how the last of them ended */
 };

@@ -189,6 +189,8 @@ static void send_replica(const struct master *master, struct client *client)
 			.starts = master->starts,
 			.failures = master->failures,
 			.age_ms = clock_ms() - master->spawned_ms,
+			.app_index = (uint32_t)master->app->index,
+			.serial = master->serial,
 		},
 	};
 
