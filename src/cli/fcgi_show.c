@@ -9,6 +9,9 @@
 #include "cli/fcgi_fail.h"
 #include "util/text.h"
 
+/* PHP-FPM's own page (fpm_main.c). */
+#define NO_SCRIPT "File not found.\n"
+
 enum {
 	HEAD_MAX = 64 * 1024,
 	PIECE_MAX = 64 * 1024, /* what is fed at once fits behind an unfinished head */
@@ -76,6 +79,7 @@ static int show_head(struct fcgi_show *show)
 		return FCGI_WELL;
 	}
 	show->head_done = true;
+	show->script_unknown = size == strlen(NO_SCRIPT) && memcmp(body, NO_SCRIPT, size) == 0;
 	if (show->headers)
 		r = show_out(show, out, reply->stdout_length - size);
 	return r == FCGI_WELL ? show_out(show, body, size) : r;
@@ -83,15 +87,12 @@ static int show_head(struct fcgi_show *show)
 
 static void show_err(struct fcgi_show *show)
 {
-	static const char unknown[] = "Primary script unknown";
 	size_t length = show->reply.stderr_length;
 
 	if (length == 0)
 		return;
 	(void)write_all(STDERR_FILENO, err, length);
 	show->line_open = err[length - 1] != '\n';
-	if (memmem(err, length, unknown, strlen(unknown)))
-		show->script_unknown = true;
 	show->reply.stderr_length = 0;
 }
 
@@ -189,31 +190,44 @@ int fcgi_show_end(const struct fcgi_show *show)
 	return FCGI_WELL;
 }
 
+/* So few bytes that no record was read, and yet it is plain that none begins so. */
+static bool begins_wrong(const struct fcgi_show *show)
+{
+	return show->received > 0 && show->received < FASTCGI_HEAD_SIZE && show->began[0] != 1;
+}
+
 int fcgi_show_cut(const struct fcgi_show *show, int error)
 {
-	if (show->received > 0 && show->received < FASTCGI_HEAD_SIZE && show->began[0] != 1)
+	unsigned long long received = show->received;
+	const char *how = error ? strerror(error) : "the connection was closed";
+
+	if (begins_wrong(show))
 		return no_fastcgi(show);
-	if (show->received == 0)
+	if (received > 0)
 		return fcgi_fail(
-			FCGI_NO_ANSWER,
-			"%s %s without an answer: see PHP-FPM's log, whether a worker died "
-			"or `listen.allowed_clients` does not name us",
-			new_line(show), error ? "broke off" : "closed the connection");
-	return fcgi_fail(FCGI_CUT,
-	                 "the answer of %s was cut off after %llu bytes (%s): see PHP-FPM's log, "
-	                 "whether a worker died",
-	                 new_line(show), (unsigned long long)show->received,
-	                 error ? strerror(error) : "the connection was closed");
+			FCGI_CUT,
+			"the answer of %s was cut off after %llu bytes (%s): PHP-FPM's log "
+			"says whether a worker died",
+			new_line(show), received, how);
+	return fcgi_fail(FCGI_NO_ANSWER,
+	                 "no answer from %s (%s): PHP-FPM's log says whether a worker died, or "
+	                 "`listen.allowed_clients` does not name us",
+	                 new_line(show), how);
 }
 
 int fcgi_show_late(const struct fcgi_show *show)
 {
-	if (show->received == 0)
-		return fcgi_fail(
-			FCGI_TIMEOUT,
-			"%s did not answer in time: all workers are busy, or the script takes "
-			"longer; --timeout waits longer",
-			new_line(show));
-	return fcgi_fail(FCGI_TIMEOUT, "the answer of %s did not end in time, %llu bytes came",
-	                 new_line(show), (unsigned long long)show->received);
+	unsigned long long received = show->received;
+
+	if (begins_wrong(show))
+		return no_fastcgi(show);
+	if (received > 0)
+		return fcgi_fail(FCGI_TIMEOUT,
+		                 "the answer of %s did not end in time, %llu bytes came; --timeout "
+		                 "waits longer",
+		                 new_line(show), received);
+	return fcgi_fail(FCGI_TIMEOUT,
+	                 "no answer from %s in time: all workers are busy, the script takes longer "
+	                 "(--timeout), or that does not speak FastCGI",
+	                 new_line(show));
 }

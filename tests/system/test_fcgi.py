@@ -78,8 +78,8 @@ class Peer:
     """Listens, and treats each connection as handle(connection) says, in a thread."""
 
     def __init__(self, handle, address=("127.0.0.1", 0)):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.socket = socket.socket(family)
+        tcp = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else tcp)
         self.socket.bind(address)
         self.socket.listen(8)
         self.handle, self.sent, self.errors = handle, queue.Queue(), []
@@ -327,7 +327,8 @@ def test_how_long_it_took_is_said_when_asked_for(peer, fcgi):
 
 @pytest.mark.parametrize("status, exit_status", [
     ("100 x", 0), ("200 OK", 0), ("204", 0), ("302 Found", 0), ("399 x", 0),
-    ("400 Bad Request", 22), ("404 Not Found", 22), ("500 x", 22), ("999 x", 22), ("abc", 22), ("99", 22), ("1000", 22)])
+    ("400 Bad Request", 22), ("404 Not Found", 22), ("500 x", 22), ("999 x", 22), ("abc", 22), ("99", 22),
+    ("1000", 22)])
 def test_the_exit_status_is_that_of_http(peer, fcgi, status, exit_status):
     done = fcgi(peer(page(b"body", b"Status: %s\r\n\r\n" % status.encode())).where, "/a")
     assert (done.returncode, done.stdout) == (exit_status, b"body")
@@ -335,7 +336,7 @@ def test_the_exit_status_is_that_of_http(peer, fcgi, status, exit_status):
 
 
 def test_what_php_says_of_a_missing_script_is_explained(peer, fcgi):
-    answer = record(7, b"Primary script unknown") + page(b"File not found.\n", b"Status: 404 Not Found\r\n\r\n")
+    answer = record(7, b"Primary script unknown") + record(6, b"Status: 404 Not Found\r\n\r\nFile not found.\n") + END
     done = fcgi(peer(answer).where, "/a")
     assert done.returncode == 22
     assert said(done).splitlines()[0] == "Primary script unknown"
@@ -354,7 +355,7 @@ def test_an_answer_that_is_cut_anywhere_is_noticed(peer, fcgi):
         done = fcgi(one.where, "/a")
         assert done.returncode == (18 if size else 52), "cut after %d of %d bytes: %r" % (size, len(whole), done)
         assert "body".startswith(done.stdout.decode())
-        assert "%d bytes" % size in said(done) if size else "without an answer" in said(done)
+        assert "%d bytes" % size in said(done) if size else "no answer from" in said(done)
 
 
 def test_a_connection_that_is_broken_is_noticed(peer, fcgi):
@@ -370,8 +371,9 @@ def test_a_connection_that_is_broken_is_noticed(peer, fcgi):
 
 
 @pytest.mark.parametrize("answer, begin", [
-    (b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", "'HTTP/1.1 400 Bad Request"), (b"-ERR unknown command\r\n", "'-ERR"),
-    (b"SSH-2.0-x\r\n", "'SSH-2.0"), (b"bye", "'bye'"), (b"\x15\x03\x03\0\2\2\x46", r"'\x15\x03\x03'"),
+    (b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", "'HTTP/1.1 400 Bad Request"),
+    (b"-ERR unknown command\r\n", "'-ERR"),
+    (b"SSH-2.0-x\r\n", "'SSH-2.0"), (b"\x15\x03\x03\0\2\2\x46", r"'\x15\x03\x03'"),
     (b"\1\1\0\1\0\0\0\0", r"'\x01\x01'"), (b"\1\6\0\2\0\0\0\0", r"'\x01\x06'"), (b"\x9f" + bytes(100), "'")])
 def test_who_does_not_speak_fastcgi_is_told(peer, fcgi, answer, begin):
     done = fcgi(peer(lambda connection: connection.recv(1 << 16) and connection.sendall(answer)).where, "/a")
@@ -379,6 +381,18 @@ def test_who_does_not_speak_fastcgi_is_told(peer, fcgi, answer, begin):
     assert "does not speak FastCGI, its answer begins " + begin in said(done)
     assert ("web server" in said(done)) == answer.startswith(b"HTTP")
     assert done.stdout == b""
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_even_less_than_a_record_shows_who_does_not_speak_fastcgi(peer, fcgi, leaves):
+    def mutter(connection):
+        connection.recv(1 << 16)
+        connection.sendall(b"bye")
+        if not leaves:
+            read_all(connection)
+
+    done = fcgi("--timeout", "0.3", peer(mutter).where, "/a")
+    assert done.returncode == 8 and "does not speak FastCGI, its answer begins 'bye'" in said(done), done
 
 
 def test_an_answer_that_stops_being_one_is_noticed(peer, fcgi):
@@ -552,7 +566,8 @@ def test_who_cannot_be_reached_is_told_with_the_cause(fcgi, tmp_path, twinit):
             listener.bind(path)
     no_socket.touch()
     for address, status, words in [
-            ("127.0.0.1:%d" % machinery.free_port(), 7, "nobody listens there"), (machinery.free_port(), 7, "nobody listens"),
+            ("127.0.0.1:%d" % machinery.free_port(), 7, "nobody listens there"),
+            (machinery.free_port(), 7, "nobody listens there"),
             (left, 7, "nobody listens there"), (no_socket, 7, "nobody listens there"),
             (tmp_path / "none", 7, "nothing has this name"), ("no-such-host.invalid:9000", 6, "no address for")]:
         done = fcgi("--timeout", 5, address, "/a")
@@ -564,14 +579,18 @@ def test_who_cannot_be_reached_is_told_with_the_cause(fcgi, tmp_path, twinit):
 
 
 @pytest.mark.parametrize("words, problem", [
-    ([], "ADDRESS and SCRIPT are missing"), (["9000"], "SCRIPT is missing"), (["--replica", "www/1"], "SCRIPT is missing"),
-    (["9000", "relative.php"], "absolute path"), (["9000", "/a", "b"], "no KEY=VALUE: 'b'"), (["9000", "/a", "=b"], "no KEY=VALUE"),
-    (["0", "/a"], "1 to 65535"), (["65536", "/a"], "1 to 65535"), (["x", "/a"], "1 to 65535"), (["x:", "/a"], "1 to 65535"),
-    (["x:9000000000", "/a"], "1 to 65535"), (["::1:9000", "/a"], "[::1]:9000, not '::1:9000'"), (["unix:", "/a"], "path of the socket"),
-    (["/" + "x" * 200, "/a"], "107 bytes"), (["x" * 300 + ":9000", "/a"], "255 bytes"), (["-x", "9000", "/a"], "unknown option '-x'"),
-    (["--timeout"], "a value is missing"), (["--replica"], "a value is missing"), (["--replica", "www", "/a"], "wants APP/N"),
+    ([], "ADDRESS and SCRIPT are missing"), (["9000"], "SCRIPT is missing"),
+    (["--replica", "www/1"], "SCRIPT is missing"), (["9000", "relative.php"], "absolute path"),
+    (["9000", "/a", "b"], "no KEY=VALUE: 'b'"), (["9000", "/a", "=b"], "no KEY=VALUE"),
+    (["0", "/a"], "1 to 65535"), (["65536", "/a"], "1 to 65535"), (["x", "/a"], "1 to 65535"),
+    (["x:", "/a"], "1 to 65535"), (["x:9000000000", "/a"], "1 to 65535"),
+    (["::1:9000", "/a"], "[::1]:9000, not '::1:9000'"), (["unix:", "/a"], "path of the socket"),
+    (["/" + "x" * 200, "/a"], "107 bytes"), (["x" * 300 + ":9000", "/a"], "255 bytes"),
+    (["-x", "9000", "/a"], "unknown option '-x'"), (["--timeout"], "a value is missing"),
+    (["--replica"], "a value is missing"), (["--replica", "www", "/a"], "wants APP/N"),
     (["--replica", "www/0", "/a"], "wants APP/N"), (["--replica", "/1", "/a"], "wants APP/N"),
-    *[(["--timeout", value, "9000", "/a"], "--timeout wants") for value in ("", "0", "-1", "x", "1x", "nan", "inf", "1e9", "0x9", "90000", "1.2.3", ".")],
+    *[(["--timeout", value, "9000", "/a"], "--timeout wants")
+      for value in ("", "0", "-1", "x", "1x", "nan", "inf", "1e9", "0x9", "90000", "1.2.3", ".")],
     (["9000", "/" + "x" * 5000], "too long")])
 def test_what_makes_no_request_is_a_usage_error(fcgi, words, problem):
     done = fcgi(*words)
