@@ -42,7 +42,7 @@ static bool parse_timeout(const char *text, uint32_t *ms)
 		double seconds = strtod(text, &end);
 
 		if (text[strspn(text, "0123456789.")] != '\0' || *end != '\0' ||
-		    seconds > TIMEOUT_MAX_MS / 1000)
+		    seconds * 1000 > TIMEOUT_MAX_MS)
 			return false;
 		*ms = (uint32_t)(seconds * 1000);
 	}
@@ -157,7 +157,7 @@ static void hold_standard(void)
 {
 	int fd;
 
-	while ((fd = open("/dev/null", O_RDONLY)) >= 0 && fd <= STDERR_FILENO)
+	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
 		;
 	fd_close(&fd);
 }

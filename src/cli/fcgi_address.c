@@ -17,9 +17,10 @@
 
 static const char *parse_port(const char *text, struct fcgi_address *address)
 {
-	if (text[0] == '\0' || text[strspn(text, DIGITS)] != '\0' ||
-	    !text_copy(address->port, sizeof(address->port), text) || atoi(text) < 1 ||
-	    atoi(text) > 65535)
+	long port = strtol(text, NULL, 10);
+
+	if (text[strspn(text, DIGITS)] != '\0' || port < 1 || port > 65535 ||
+	    !text_copy(address->port, sizeof(address->port), text))
 		return "a port is a number from 1 to 65535, not in";
 	return NULL;
 }

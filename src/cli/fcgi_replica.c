@@ -69,21 +69,36 @@ static int explain(const char *text, const struct wire_replica *replica, int err
 	                 strerror(-error));
 }
 
-int fcgi_replica_connect(const char *text, uint64_t until_ms, int *fd)
+/* Returns an exit status. */
+static int look_up(const char *text, struct search *search)
 {
 	struct wire_request request = { .command = COMMAND_STATUS };
-	struct search search = { 0 };
 
-	if (!parse(text, &request, &search.number))
+	if (!parse(text, &request, &search->number))
 		return fcgi_fail(FCGI_USAGE, "--replica wants APP/N, like www/1, not '%s'", text);
+	search->found = false;
 	_cleanup_close_ int control = talk_open(&request);
-	if (control < 0 || talk_listen(control, TALK_PATIENCE_MS, on_reply, &search) != 0)
+	if (control < 0 || talk_listen(control, TALK_PATIENCE_MS, on_reply, search) != 0)
 		return FCGI_NO_REPLICA;
-	if (!search.found)
+	if (!search->found)
 		return fcgi_fail(FCGI_NO_REPLICA,
-		                 "there is no replica %s that serves; see twinit "
-		                 "status",
-		                 text);
-	int r = connect_to(&search.replica, until_ms, fd);
-	return r < 0 ? explain(text, &search.replica, r) : 0;
+		                 "there is no replica %s that serves; see twinit status", text);
+	return FCGI_WELL;
+}
+
+/* A roll may have replaced it since we were told where it is. */
+int fcgi_replica_connect(const char *text, uint64_t until_ms, int *fd)
+{
+	struct search search = { 0 };
+	uint32_t before;
+	int r;
+
+	do {
+		before = search.replica.serial;
+		int status = look_up(text, &search);
+		if (status != FCGI_WELL)
+			return status;
+		r = connect_to(&search.replica, until_ms, fd);
+	} while ((r == -ENOENT || r == -ECONNREFUSED) && search.replica.serial != before);
+	return r < 0 ? explain(text, &search.replica, r) : FCGI_WELL;
 }

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from clients import Later, fpm_post
+from clients import Crowd, Later, fpm_post
 from support import QUICK_STOP, SECONDS, VARIANTS, Site
 
 ROOT = "/srv/app/current/public"
@@ -200,6 +200,15 @@ def test_after_a_roll_the_new_masters_are_asked(site):
     for number, pid in inside(site).items():
         assert pid not in before.values()
         assert asked_alone(site, number) == ("2", "www/%d" % number, pid)
+
+
+def test_during_rolls_some_master_of_it_always_answers(make_site):
+    site = make_site()
+    with Crowd(2, lambda: asked_alone(site, 1)[1], lambda: asked_alone(site, 2)[1]) as crowd:
+        for number in (2, 1, 2):
+            crowd.wait_answers(5)
+            site.roll_to(number)
+    assert {record.answer for record in crowd.records} == {"www/1", "www/2"} and not crowd.failures(), crowd.records
 
 
 def test_a_replica_answers_while_redis_hangs(site):
