@@ -19,8 +19,9 @@ enum { TIMEOUT_MS = 60 * 1000, TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000 };
 struct order {
 	bool headers, timing;
 	uint32_t timeout_ms;
-	const char *replica;
-	const char *where; /* the address, or the replica */
+	bool alone;        /* a replica is asked, not an address */
+	const char *where; /* either as it was written */
+	struct fcgi_replica replica;
 	struct fcgi_address address;
 	const char *script;
 	char **pairs;
@@ -52,13 +53,19 @@ static bool parse_timeout(const char *text, uint32_t *ms)
 /* Those that have a value.  Returns how many words it takes, 0 when it is none of them. */
 static int take_value(const char *option, const char *value, struct order *order)
 {
-	if (strcmp(option, "--replica") == 0)
-		order->replica = value;
-	else if (strcmp(option, "--timeout") != 0)
+	bool replica = strcmp(option, "--replica") == 0;
+
+	if (!replica && strcmp(option, "--timeout") != 0)
 		return 0;
-	else if (value && !parse_timeout(value, &order->timeout_ms))
+	if (!value)
+		return -usage("a value is missing after", option);
+	if (!replica && !parse_timeout(value, &order->timeout_ms))
 		return -usage("--timeout wants seconds from 0.001 to 86400, not", value);
-	return value ? 2 : -usage("a value is missing after", option);
+	if (replica && !fcgi_replica_parse(value, &order->replica))
+		return -usage("--replica wants APP/N, like www/1, not", value);
+	if (replica)
+		order->where = value;
+	return 2;
 }
 
 /* Returns how many words were options, or -EXIT_STATUS. */
@@ -89,8 +96,8 @@ static int take_address(const char *text, struct order *order)
 
 static int take_words(char *argv[], struct order *order)
 {
-	order->where = order->replica;
-	if (!order->replica) {
+	order->alone = order->where != NULL;
+	if (!order->alone) {
 		order->where = *argv++;
 		if (!order->where)
 			return usage("ADDRESS and SCRIPT are missing", "");
@@ -125,8 +132,8 @@ static void show_timing(uint64_t begin_us, uint64_t connected_us, uint64_t first
 static int ask(const struct order *order, struct fcgi_exchange *x)
 {
 	uint64_t begin_us = clock_us();
-	int r = order->replica
-	                ? fcgi_replica_connect(order->where, x->until_ms, &x->fd)
+	int r = order->alone
+	                ? fcgi_replica_connect(&order->replica, order->where, x->until_ms, &x->fd)
 	                : fcgi_address_connect(&order->address, order->where, x->until_ms, &x->fd);
 
 	if (r != FCGI_WELL)

@@ -28,17 +28,16 @@ static void on_reply(const struct wire_reply *reply, void *context)
 	search->replica = reply->replica;
 }
 
-/* "www/1" */
-static bool parse(const char *text, struct wire_request *request, unsigned *number)
+bool fcgi_replica_parse(const char *text, struct fcgi_replica *replica)
 {
 	const char *slash = strrchr(text, '/');
-	struct text app = TEXT(request->app);
+	struct text app = TEXT(replica->app);
 
 	if (!slash || slash == text || slash[1] < '1' || slash[1] > '0' + REPLICAS_MAX ||
 	    slash[2] != '\0')
 		return false;
 	text_add(&app, "%.*s", (int)(slash - text), text);
-	*number = (unsigned)(slash[1] - '0');
+	replica->number = (unsigned)(slash[1] - '0');
 	return !app.cut;
 }
 
@@ -59,8 +58,7 @@ static int explain(const char *text, const struct wire_replica *replica, int err
 {
 	if (error == -ENOENT || error == -ECONNREFUSED)
 		return fcgi_fail(FCGI_NO_CONNECTION,
-		                 "replica %s does not run, it is %s; see twinit "
-		                 "status",
+		                 "replica %s does not run (it is in state %s); see twinit status",
 		                 text, master_state_name(replica->state));
 	if (error == -ETIMEDOUT)
 		return fcgi_fail(FCGI_TIMEOUT, "replica %s takes no connection: its queue is full",
@@ -70,12 +68,12 @@ static int explain(const char *text, const struct wire_replica *replica, int err
 }
 
 /* Returns an exit status. */
-static int look_up(const char *text, struct search *search)
+static int look_up(const struct fcgi_replica *wanted, const char *text, struct search *search)
 {
 	struct wire_request request = { .command = COMMAND_STATUS };
 
-	if (!parse(text, &request, &search->number))
-		return fcgi_fail(FCGI_USAGE, "--replica wants APP/N, like www/1, not '%s'", text);
+	memcpy(request.app, wanted->app, sizeof(request.app));
+	search->number = wanted->number;
 	search->found = false;
 	_cleanup_close_ int control = talk_open(&request);
 	if (control < 0 || talk_listen(control, TALK_PATIENCE_MS, on_reply, search) != 0)
@@ -86,8 +84,8 @@ static int look_up(const char *text, struct search *search)
 	return FCGI_WELL;
 }
 
-/* A roll may have replaced it since we were told where it is. */
-int fcgi_replica_connect(const char *text, uint64_t until_ms, int *fd)
+int fcgi_replica_connect(const struct fcgi_replica *wanted, const char *text, uint64_t until_ms,
+                         int *fd)
 {
 	struct search search = { 0 };
 	uint32_t before;
@@ -95,7 +93,7 @@ int fcgi_replica_connect(const char *text, uint64_t until_ms, int *fd)
 
 	do {
 		before = search.replica.serial;
-		int status = look_up(text, &search);
+		int status = look_up(wanted, text, &search);
 		if (status != FCGI_WELL)
 			return status;
 		r = connect_to(&search.replica, until_ms, fd);

@@ -5,6 +5,7 @@ import os
 import pty
 import queue
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -604,3 +605,30 @@ def test_it_explains_itself(twinit):
     for word in ("--replica APP/N", "--timeout S", "-i ", "-w ", "KEY=VALUE", "Exit status"):
         assert word in help_text.stdout
     assert max(map(len, help_text.stdout.splitlines())) <= 80
+
+
+# One replica of a running twinit; tests/integration/test_fcgi_fpm.py has more, with PHP.
+
+def test_a_replica_is_asked_over_its_private_socket(boot):
+    c = boot()
+    for number in (1, 2):
+        assert c.tell("fcgi", "--replica", "www/%d" % number, "/twinit-ping") == (0, "pong")
+
+
+def test_a_replica_that_waits_after_a_crash_is_named_with_its_state(boot):
+    c = boot()
+    c.behave("r1:die")
+    os.kill(c.newest("www/1"), signal.SIGKILL)
+    c.log.wait(r"www: replica 1: .*; starting it again in \d\.\d s")
+    code, text = c.tell("fcgi", "--replica", "www/1", "/twinit-ping")
+    assert code == 7 and "replica www/1 does not run (it is in state backoff)" in text, text
+    assert c.tell("fcgi", "--replica", "www/2", "/twinit-ping") == (0, "pong")
+
+
+def test_a_replica_that_hangs_is_not_waited_for_longer(boot):
+    c = boot()
+    os.kill(c.newest("www/1"), signal.SIGSTOP)
+    code, text = c.tell("fcgi", "--timeout", "0.3", "--replica", "www/1", "/twinit-ping")
+    assert code == 28 and "no answer from www/1 in time" in text, text
+    os.kill(c.newest("www/1"), signal.SIGCONT)
+    assert c.tell("fcgi", "--replica", "www/1", "/twinit-ping") == (0, "pong")
