@@ -10,7 +10,6 @@
 #include "config/load.h"
 #include "config/run_dirs.h"
 #include "util/cleanup.h"
-#include "util/text.h"
 
 /* Somebody has left a socket there that we may not use. */
 static int not_welcome(const char *run_dir)
@@ -37,18 +36,11 @@ static int no_twinit(const char *where, int error)
 	return -1;
 }
 
-static char found_dir[CONFIG_PATH_SIZE];
+static char found_in[CONFIG_PATH_SIZE];
 
 const char *talk_run_dir(void)
 {
-	return found_dir;
-}
-
-/* As connection_open(), and remembers where. */
-static int try_open(const char *run_dir, const struct wire_request *request)
-{
-	text_copy_cut(found_dir, sizeof(found_dir), run_dir);
-	return connection_open(run_dir, request);
+	return found_in;
 }
 
 static int open_usual(const struct wire_request *request)
@@ -56,10 +48,12 @@ static int open_usual(const struct wire_request *request)
 	int error = -ENOENT;
 
 	for (size_t i = 0; run_dirs[i]; i++) {
-		int fd = try_open(run_dirs[i], request);
+		int fd = connection_open(run_dirs[i], request);
 
-		if (fd >= 0)
+		if (fd >= 0) {
+			text_copy_cut(found_in, sizeof(found_in), run_dirs[i]);
 			return fd;
+		}
 		if (fd == -EACCES)
 			return not_welcome(run_dirs[i]);
 		if (fd != -ENOENT)
@@ -89,7 +83,8 @@ int talk_open(const struct wire_request *request)
 		run_dir = config.run_dir;
 	if (!run_dir || run_dir[0] == '\0')
 		return open_usual(request);
-	fd = try_open(run_dir, request);
+	fd = connection_open(run_dir, request);
+	text_copy_cut(found_in, sizeof(found_in), run_dir);
 	if (fd == -EACCES)
 		return not_welcome(run_dir);
 	return fd < 0 ? no_twinit(run_dir, fd) : fd;

@@ -11,7 +11,7 @@
  */
 MUST_CHECK int talk_open(const struct wire_request *request);
 
-/* The run directory of the twinit that talk_open() found, as long as it was told nothing else. */
+/* Where talk_open() found it: its run_dir.  Borrowed; "" before that. */
 const char *talk_run_dir(void);
 
 /* Put the app's name @app into @request.  False, said on stderr, when it is too long to be one. */
