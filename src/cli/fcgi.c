@@ -194,7 +194,7 @@ static int run(int argc, char *argv[])
 
 const struct command fcgi_command = {
 	.name = "fcgi",
-	.arguments = "[-i] [-w] [--timeout S] ADDRESS SCRIPT [KEY=VALUE...]",
+	.arguments = "[OPTIONS] ADDRESS SCRIPT [KEY=VALUE...]",
 	.summary = "one FastCGI request, like curl",
 	.help = "ADDRESS is HOST:PORT, [IPv6]:PORT, PORT or the path of a socket.  SCRIPT is a\n"
 		"path as PHP-FPM sees it, with a query if you like: /status?json.  KEY=VALUE sets\n"
