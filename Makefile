@@ -41,6 +41,9 @@ build: $(BUILD)/twinit ## build the program, one static file: build/twinit
 up: deps build ## run the sample site: Redis, nginx, twinit and php-fpm, in the foreground
 	@$(PYTHON) tools/up
 
+stress: ## ask the site of `make up` without a pause, S seconds (60): dots, or the first failure in full
+	@$(PYTHON) tools/stress $(or $(S),60)
+
 deps: ## install what is missing (Debian, Ubuntu)
 	@tools/deps
 
@@ -268,7 +271,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up deps install test test-docker test-all test-ci check check-programs check-system check-integration \
+.PHONY: build up stress deps install test test-docker test-all test-ci check check-programs check-system check-integration \
         check-phpt torture check-asan build-asan check-system-asan check-integration-asan check-valgrind check-system-valgrind \
         check-memory check-clang analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all \
         fuzz-coverage fuzz-programs fuzzers \

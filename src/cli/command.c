@@ -6,10 +6,23 @@
 enum { USAGE = 64 };
 
 const struct command *const commands[] = {
-	&run_command,     &status_command,  &list_command,     &ps_command,
-	&metrics_command, &deploy_command,  &rollback_command, &restart_command,
-	&start_command,   &stop_command,    &health_command,   &sessions_command,
-	&check_command,   &version_command, &help_command,     NULL,
+	&run_command,
+	&status_command,
+	&list_command,
+	&ps_command,
+	&metrics_command,
+	&deploy_command,
+	&rollback_command,
+	&restart_command,
+	&start_command,
+	&stop_command,
+	&health_command,
+	&sessions_command,
+	&check_command,
+	&fcgi_command,
+	&version_command,
+	&help_command,
+	NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -24,6 +24,7 @@ extern const struct command stop_command;
 extern const struct command health_command;
 extern const struct command sessions_command;
 extern const struct command check_command;
+extern const struct command fcgi_command;
 extern const struct command version_command;
 extern const struct command help_command;
 

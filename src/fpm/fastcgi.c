@@ -14,10 +14,8 @@ enum {
 	FCGI_STDERR = 7,
 	FCGI_RESPONDER = 1,
 	FCGI_KEEP_CONN = 1,
-	FCGI_HEADER_SIZE = 8,
 	FCGI_END_BODY_SIZE = 8,
 	REQUEST_ID = 1,
-	CONTENT_MAX = 65535,
 	SHORT_LENGTH_MAX = 127,
 };
 
@@ -40,7 +38,7 @@ static void put(struct writer *writer, const void *data, size_t size)
 
 static void put_header(struct writer *writer, uint8_t type, size_t content)
 {
-	const uint8_t header[FCGI_HEADER_SIZE] = {
+	const uint8_t header[FASTCGI_HEAD_SIZE] = {
 		FCGI_VERSION, type, 0, REQUEST_ID, (uint8_t)(content >> 8), (uint8_t)content, 0, 0,
 	};
 
@@ -53,7 +51,7 @@ static void put_stream(struct writer *writer, uint8_t type, const void *data, si
 	const uint8_t *at = data;
 
 	while (size > 0) {
-		size_t content = size < CONTENT_MAX ? size : CONTENT_MAX;
+		size_t content = size < FASTCGI_CONTENT_MAX ? size : FASTCGI_CONTENT_MAX;
 
 		put_header(writer, type, content);
 		put(writer, at, content);
@@ -97,8 +95,8 @@ static void put_params(struct writer *writer, const struct fastcgi_param *params
 	if (writer->full)
 		return;
 
-	size_t content = writer->length - start - FCGI_HEADER_SIZE;
-	if (content > CONTENT_MAX) {
+	size_t content = writer->length - start - FASTCGI_HEAD_SIZE;
+	if (content > FASTCGI_CONTENT_MAX) {
 		writer->full = true;
 		return;
 	}
@@ -108,15 +106,38 @@ static void put_params(struct writer *writer, const struct fastcgi_param *params
 		put_header(writer, FCGI_PARAMS, 0);
 }
 
+static void put_begin(struct writer *writer, const struct fastcgi_param *params, size_t count,
+                      bool keep_open)
+{
+	const uint8_t begin[8] = { 0, FCGI_RESPONDER, keep_open ? FCGI_KEEP_CONN : 0 };
+
+	put_header(writer, FCGI_BEGIN_REQUEST, sizeof(begin));
+	put(writer, begin, sizeof(begin));
+	put_params(writer, params, count);
+}
+
+long fastcgi_begin(const struct fastcgi_param *params, size_t count, bool keep_open, uint8_t *to,
+                   size_t size)
+{
+	struct writer writer = { .to = to, .size = size };
+
+	put_begin(&writer, params, count, keep_open);
+	return writer.full ? -EMSGSIZE : (long)writer.length;
+}
+
+void fastcgi_stdin(size_t content, uint8_t to[FASTCGI_HEAD_SIZE])
+{
+	struct writer writer = { .to = to, .size = FASTCGI_HEAD_SIZE };
+
+	put_header(&writer, FCGI_STDIN, content);
+}
+
 long fastcgi_request(const struct fastcgi_param *params, size_t count, const void *body,
                      size_t body_size, bool keep_open, uint8_t *to, size_t size)
 {
-	const uint8_t begin[8] = { 0, FCGI_RESPONDER, keep_open ? FCGI_KEEP_CONN : 0 };
 	struct writer writer = { .to = to, .size = size };
 
-	put_header(&writer, FCGI_BEGIN_REQUEST, sizeof(begin));
-	put(&writer, begin, sizeof(begin));
-	put_params(&writer, params, count);
+	put_begin(&writer, params, count, keep_open);
 	put_stream(&writer, FCGI_STDIN, body, body_size);
 	return writer.full ? -EMSGSIZE : (long)writer.length;
 }
@@ -199,11 +220,11 @@ static size_t smaller(size_t a, size_t b)
 /* One step: some of the header, of the content or of the padding.  Returns the bytes used. */
 static int step(struct fastcgi_reply *reply, const uint8_t *data, size_t size, size_t *used)
 {
-	if (reply->header_size < FCGI_HEADER_SIZE) {
-		*used = smaller(size, FCGI_HEADER_SIZE - reply->header_size);
+	if (reply->header_size < FASTCGI_HEAD_SIZE) {
+		*used = smaller(size, FASTCGI_HEAD_SIZE - reply->header_size);
 		memcpy(reply->header + reply->header_size, data, *used);
 		reply->header_size += *used;
-		if (reply->header_size < FCGI_HEADER_SIZE)
+		if (reply->header_size < FASTCGI_HEAD_SIZE)
 			return 0;
 		int r = begin_record(reply);
 		if (r < 0)

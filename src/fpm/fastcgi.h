@@ -24,6 +24,16 @@ struct fastcgi_param {
 MUST_CHECK long fastcgi_request(const struct fastcgi_param *params, size_t count, const void *body,
                                 size_t body_size, bool keep_open, uint8_t *to, size_t size);
 
+/*
+ * The beginning of a request alone, up to the end of the params, for a body that is sent piece by
+ * piece: each behind the head that fastcgi_stdin() writes, and after the last one the head of an
+ * empty piece.
+ */
+MUST_CHECK long fastcgi_begin(const struct fastcgi_param *params, size_t count, bool keep_open,
+                              uint8_t *to, size_t size);
+enum { FASTCGI_HEAD_SIZE = 8, FASTCGI_CONTENT_MAX = 65535 };
+void fastcgi_stdin(size_t content, uint8_t to[FASTCGI_HEAD_SIZE]);
+
 /* An answer as it grows: feed it what arrives, in any pieces. */
 struct fastcgi_reply {
 	uint8_t header[8]; /* of the record at hand */

@@ -26,24 +26,30 @@ static int wait_for(int fd, short events, uint64_t until_ms)
 }
 
 /* A full accept queue makes a blocking connect wait, and SO_SNDTIMEO bounds that (socket(7)). */
-static int connect_private(int dir_fd, const char *name, uint64_t until_ms, int *fd)
+int fcgi_connect(const struct sockaddr *address, socklen_t length, uint64_t until_ms, int *fd)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	uint64_t now = clock_ms();
 	uint64_t left = until_ms > now ? until_ms - now : 1;
 	struct timeval limit = { .tv_sec = (time_t)(left / 1000),
 		                 .tv_usec = (suseconds_t)(left % 1000 * 1000) };
+	_cleanup_close_ int s = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (s < 0 || setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return -errno;
+	if (connect(s, address, length) < 0)
+		return errno == EAGAIN || errno == EINPROGRESS ? -ETIMEDOUT : -errno;
+	*fd = TAKE_FD(s);
+	return 0;
+}
+
+int fcgi_connect_private(int dir_fd, const char *name, uint64_t until_ms, int *fd)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	char path[FD_PATH_SIZE];
 
 	path_in_fd(dir_fd, name, path);
 	memcpy(un.sun_path, path, strlen(path) + 1);
-	_cleanup_close_ int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s < 0 || setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
-		return -errno;
-	if (connect(s, (struct sockaddr *)&un, sizeof(un)) < 0)
-		return errno == EAGAIN || errno == EINPROGRESS ? -ETIMEDOUT : -errno;
-	*fd = TAKE_FD(s);
-	return 0;
+	return fcgi_connect((struct sockaddr *)&un, sizeof(un), until_ms, fd);
 }
 
 static int receive(int fd, uint64_t until_ms, struct fastcgi_reply *reply)
@@ -116,7 +122,7 @@ int fcgi_ask(int dir_fd, const char *name, const struct fcgi_request *request, u
              struct fastcgi_reply *reply)
 {
 	_cleanup_close_ int fd = FD_NONE;
-	int r = connect_private(dir_fd, name, until_ms, &fd);
+	int r = fcgi_connect_private(dir_fd, name, until_ms, &fd);
 
 	return r < 0 ? r : fcgi_talk(fd, request, false, until_ms, reply);
 }

@@ -4,11 +4,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "fpm/fastcgi.h"
 #include "util/macros.h"
 
 enum { PRIVATE_NAME_SIZE = 64 }; /* of a private socket in its directory */
+
+/*
+ * Connect to @address at most until clock_ms() is @until_ms.  Returns 0 and fills *@fd, -ETIMEDOUT
+ * or -errno.
+ */
+MUST_CHECK int fcgi_connect(const struct sockaddr *address, socklen_t length, uint64_t until_ms,
+                            int *fd);
+
+/* The same to the unix socket @name in the directory @dir_fd. */
+MUST_CHECK int fcgi_connect_private(int dir_fd, const char *name, uint64_t until_ms, int *fd);
 
 /* What PHP is told.  A string may be NULL, and is then left out. */
 struct fcgi_request {

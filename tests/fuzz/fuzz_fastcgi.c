@@ -59,6 +59,20 @@ static size_t encoded(const char *text)
 	return strlen(text) + (strlen(text) > 127 ? 4 : 1);
 }
 
+/* Its beginning alone, and the end of a body, are the same as in the whole request. */
+static void begin_alone(const struct fastcgi_param *params, size_t count, bool keep_open,
+                        const uint8_t *whole, long length)
+{
+	static uint8_t bytes[1 << 18];
+	uint8_t end[FASTCGI_HEAD_SIZE];
+	long begin = fastcgi_begin(params, count, keep_open, bytes, sizeof(bytes));
+
+	assert(begin > 0 && begin < length);
+	assert(memcmp(bytes, whole, (size_t)begin) == 0);
+	fastcgi_stdin(0, end);
+	assert(memcmp(end, whole + length - sizeof(end), sizeof(end)) == 0);
+}
+
 /* The first half of the input is the name of a param, all of it the value of another, and the body.
  */
 static void request(const uint8_t *data, size_t size)
@@ -81,6 +95,7 @@ static void request(const uint8_t *data, size_t size)
 	}
 	assert(content_of(bytes, (size_t)length, 4) == (long)wanted);
 	assert(content_of(bytes, (size_t)length, 5) == (long)size);
+	begin_alone(params, 2, data[0] & 2, bytes, length);
 }
 
 static void compare(const struct answer *a, const struct answer *b)

@@ -302,6 +302,34 @@ static void test_a_long_body_is_cut_into_records(void **state)
 	assert_memory_equal(request + size - 8, "\1\5\0\1\0\0\0\0", 8);
 }
 
+static void test_a_request_whose_body_comes_later(void **state)
+{
+	const struct fastcgi_param param = { "N", "v" };
+	uint8_t whole[128], pieces[128], small[40];
+
+	(void)state;
+	long size = fastcgi_request(&param, 1, "body", 4, false, whole, sizeof(whole));
+	long begin = fastcgi_begin(&param, 1, false, pieces, sizeof(pieces));
+	assert_int_equal(size, begin + 8 + 4 + 8);
+	fastcgi_stdin(4, pieces + begin);
+	memcpy(pieces + begin + 8, "body", 4);
+	fastcgi_stdin(0, pieces + begin + 12);
+	assert_memory_equal(pieces, whole, (size_t)size);
+
+	for (long room = 0; room < begin; room++)
+		assert_int_equal(fastcgi_begin(&param, 1, false, small, (size_t)room), -EMSGSIZE);
+	assert_int_equal(fastcgi_begin(&param, 1, false, small, (size_t)begin), begin);
+}
+
+static void test_the_largest_piece_of_a_body(void **state)
+{
+	uint8_t head[FASTCGI_HEAD_SIZE];
+
+	(void)state;
+	fastcgi_stdin(FASTCGI_CONTENT_MAX, head);
+	assert_memory_equal(head, "\1\5\0\1\377\377\0\0", sizeof(head));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_a_request_that_another_one_may_follow),
 		cmocka_unit_test(test_long_values_have_long_lengths),
 		cmocka_unit_test(test_a_long_body_is_cut_into_records),
+		cmocka_unit_test(test_a_request_whose_body_comes_later),
+		cmocka_unit_test(test_the_largest_piece_of_a_body),
 	};
 
 	return cmocka_run_group_tests_name("fpm/fastcgi", tests, NULL, NULL);
