@@ -105,6 +105,7 @@ def test_a_webhook_hears_of_rolls_crashes_and_the_end(told, webhook):
 
 
 def test_sessions_that_are_lost_and_back_are_told(told, webhook):
+    webhook.wait("ready", app="")
     told.stop_redis()
     assert "refused" in webhook.wait("sessions-lost")["why"]
     told.start_redis()

@@ -60,6 +60,11 @@ def until_told(c, *names):
     return told(c)
 
 
+def last(c, name):
+    """The last event of that name, once there is one; runs go side by side, so others may be told later."""
+    return [event for event in until_told(c, name) if event["event"] == name][-1]
+
+
 def environment(c, number):
     """What the program had, without what a shell adds."""
     lines = (c.directory / ("%d.env" % number)).read_text().splitlines()
@@ -79,7 +84,7 @@ def test_a_roll_is_told_from_its_beginning_to_its_end(make):
     until_told(c, "ready")
     c.deploy(2)
     c.roll()
-    events = [whole(event) for event in until_told(c, "roll-done")]
+    events = [whole(event) for event in until_told(c, "ready", "roll-started", "roll-done")]
     assert [event["event"] for event in events] == ["ready", "roll-started", "roll-done"]
     assert [event["number"] for event in events] == [1, 2, 3]
     ready, started, done = events
@@ -96,15 +101,16 @@ def test_a_roll_that_does_not_work_is_told_with_its_reason(make):
     c = hook(make()).boot()
     c.behave("tt=fail")
     c.signal("HUP")
-    refused = whole(until_told(c, "roll-refused")[-1])
+    refused = whole(last(c, "roll-refused"))
     assert refused["level"] == "error" and "unknown entry 'lsten'" in refused["why"]
     assert refused["text"] == "www: roll refused, nothing was touched: " + refused["why"]
     c.behave("g2:die")
     c.deploy(2)
     c.signal("HUP")
-    failed = whole(until_told(c, "roll-failed")[-1])
+    failed = whole(last(c, "roll-failed"))
     assert failed["release"] == "1" and "exited with status" in failed["why"]
-    assert [event["event"] for event in told(c)] == ["ready", "roll-refused", "roll-started", "roll-failed"]
+    events = until_told(c, "ready", "roll-refused", "roll-started", "roll-failed")
+    assert [event["event"] for event in events] == ["ready", "roll-refused", "roll-started", "roll-failed"]
 
 
 def test_a_roll_that_is_taken_back_is_told(make):
@@ -113,7 +119,7 @@ def test_a_roll_that_is_taken_back_is_told(make):
     c.signal("HUP")
     c.log.wait("cutover")
     os.kill(c.newest("www/1 2"), signal.SIGKILL)
-    back = whole(until_told(c, "roll-taken-back")[-1])
+    back = whole(last(c, "roll-taken-back"))
     assert (back["release"], back["cut"]) == ("1", 0)
     assert "was killed by signal 9" in back["why"]
 
@@ -121,7 +127,7 @@ def test_a_roll_that_is_taken_back_is_told(make):
 def test_a_crash_is_told_and_the_way_back_too(make):
     c = hook(make()).boot()
     os.kill(c.newest("www/2"), signal.SIGKILL)
-    events = until_told(c, "replica-crashed", "replica-back")
+    events = until_told(c, "ready", "replica-crashed", "replica-back")
     assert [event["event"] for event in events] == ["ready", "replica-crashed", "replica-back"]
     crashed, back = whole(events[1]), whole(events[2])
     assert (crashed["replica"], crashed["level"]) == (2, "warning")
@@ -150,7 +156,7 @@ def test_it_has_the_environment_of_a_worker_without_secrets(make):
                           "OTHER": "hidden", "WEBHOOK": "https://there", "TWINIT_RELEASE": "nonsense"})
     c.boot()
     c.roll()
-    until_told(c, "roll-done")
+    until_told(c, "ready", "roll-started", "roll-done")
     ready, done = environment(c, 1), environment(c, 3)
     assert "hidden" not in ready.values()
     assert not {"REDIS_PASSWORD", "REDIS_PASSWORD_FILE", "OTHER", "FPM_SOCKETS"} & set(ready)

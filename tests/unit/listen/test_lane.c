@@ -332,7 +332,7 @@ static void test_a_unix_lane_that_was_shut_down_gets_another_socket(void **state
 /* No loopback: who tries the gate does not come back, and does without. */
 static void open_where_nothing_can_be_tried(void *context)
 {
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 	int shared = 0;
 	socklen_t size = sizeof(shared);
@@ -355,7 +355,7 @@ static void open_where_nothing_can_be_tried(void *context)
 static void open_where_ipv6_has_no_loopback(void *context)
 {
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)context;
@@ -575,7 +575,7 @@ static struct address unix_address(const char *dir)
 static void test_a_unix_cutover_renames_a_new_socket_over_the_path(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -609,7 +609,7 @@ static void test_a_unix_cutover_renames_a_new_socket_over_the_path(void **state)
 static void test_a_lane_that_was_prepared_in_vain_leaves_no_file(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -626,7 +626,7 @@ static void test_a_lane_that_was_prepared_in_vain_leaves_no_file(void **state)
 static void test_a_kept_lane_can_be_gone_back_to(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -655,7 +655,7 @@ static void test_a_kept_lane_can_be_gone_back_to(void **state)
 static void test_we_can_reach_a_unix_lane_where_nobody_comes(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 	int fds[3];
 
@@ -677,7 +677,7 @@ static void test_we_can_reach_a_unix_lane_where_nobody_comes(void **state)
 static void test_a_forgotten_lane_cannot_be_gone_back_to(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -702,7 +702,7 @@ static void test_a_forgotten_lane_cannot_be_gone_back_to(void **state)
 static void test_a_kept_name_goes_with_the_rest(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -720,7 +720,7 @@ static void test_a_kept_name_goes_with_the_rest(void **state)
 static void test_a_file_where_a_name_is_to_be_kept_stays(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -736,7 +736,7 @@ static void test_a_file_where_a_name_is_to_be_kept_stays(void **state)
 static void test_a_unix_socket_has_the_mode_and_owner_it_shall_have(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 	struct stat st;
 	mode_t before = umask(077);
@@ -769,7 +769,7 @@ static int stranger_at(const struct address *address, int backlog)
 static void test_a_stranger_on_the_path_keeps_it(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -790,7 +790,7 @@ static void test_a_stranger_on_the_path_keeps_it(void **state)
 static void test_a_dead_strangers_socket_is_replaced(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -806,7 +806,7 @@ static void test_a_dead_strangers_socket_is_replaced(void **state)
 static void test_a_file_in_the_way_is_not_replaced(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE], text[8];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -829,7 +829,7 @@ static void test_a_file_in_the_way_is_not_replaced(void **state)
 static void test_a_file_under_a_lanes_temporary_name_is_not_replaced(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE], text[8];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -845,7 +845,7 @@ static void test_a_file_under_a_lanes_temporary_name_is_not_replaced(void **stat
 static void test_closing_leaves_a_strangers_socket_on_the_path(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
@@ -862,7 +862,7 @@ static void test_closing_leaves_a_strangers_socket_on_the_path(void **state)
 static void open_for_another(void *context)
 {
 	const char *dir = context;
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
@@ -904,7 +904,7 @@ static void test_a_path_without_room_for_the_temporary_name_is_refused(void **st
 static void test_refusing_takes_the_path_away_and_serves_the_queue(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address;
+	struct address address = { 0 };
 	struct lanes lanes;
 
 	(void)state;
