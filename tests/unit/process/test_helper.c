@@ -474,13 +474,18 @@ struct possessions {
 static void show_possessions(const void *query, int answer_fd)
 {
 	const int *kept = query;
-	bool only_kept_fds = true;
+	bool well[2] = { true, true }; /* only the kept descriptors; the mask */
+	sigset_t mask;
 	char byte;
 
 	for (int fd = 3; fd < 1024; fd++)
 		if ((fcntl(fd, F_GETFD) >= 0) != (fd == *kept || fd == answer_fd))
-			only_kept_fds = false;
-	helper_answer(answer_fd, &only_kept_fds, sizeof(only_kept_fds));
+			well[0] = false;
+	(void)sigprocmask(SIG_SETMASK, NULL, &mask);
+	for (int signal = 1; signal < NSIG; signal++)
+		if ((sigismember(&mask, signal) == 1) != (signal == SIGUSR2))
+			well[1] = false;
+	helper_answer(answer_fd, well, sizeof(well));
 	(void)!read(answer_fd, &byte, sizeof(byte));
 }
 
@@ -501,7 +506,6 @@ static struct possessions look_at(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	assert_true(read_file(path, status, sizeof(status)) > 0);
 	unsigned long long caps = status_of(status, "\nCapEff:", 16);
-	unsigned long long blocked = status_of(status, "\nSigBlk:", 16);
 	p.uid = (uid_t)status_of(status, "\nUid:", 10);
 	p.gid = (gid_t)status_of(status, "\nGid:", 10);
 	p.groups = strstr(status, "\nGroups:\t \n") == NULL;
@@ -509,7 +513,6 @@ static struct possessions look_at(pid_t pid)
 	p.kill = (caps & CAP_BIT(CAP_KILL)) != 0;
 	p.no_new_privileges = status_of(status, "\nNoNewPrivs:", 10) == 1;
 	p.filter = status_of(status, "\nSeccomp:", 10) == 2;
-	p.mask = blocked == 1ULL << (SIGUSR2 - 1);
 	return p;
 }
 
@@ -540,6 +543,7 @@ static struct possessions possessions_with(enum helper_power power)
 	until_answer(&owner);
 	p = look_at(owner.pid);
 	p.only_kept_fds = owner.last[0];
+	p.mask = owner.last[1];
 	helper_stop(&owner.helper);
 	bury(&owner, &status);
 	close(kept);
