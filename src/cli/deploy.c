@@ -64,7 +64,7 @@ const struct command deploy_command = {
 		"  --no-wait   return when the roll has been asked for\n"
 		"\n"
 		"Exit status: 0 only when DIR is what serves (with --no-wait: the roll has been\n"
-		"asked for), 1 else, 64 usage.\n"
+		"asked for), 1 else, 64 usage, or no such app.\n"
 		"\n"
 		"Example: twinit deploy /srv/app/releases/42\n",
 	.run = run,

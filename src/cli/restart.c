@@ -24,7 +24,7 @@ const struct command restart_command = {
 		"  --no-wait   return when it has been asked for\n"
 		"\n"
 		"Exit status: 0 only when the roll succeeded (with --no-wait: it has been asked\n"
-		"for), 1 else, 64 usage.\n"
+		"for), 1 else, 64 usage, or no such app or replica.\n"
 		"\n"
 		"Example: twinit restart && echo \"the new release serves\"\n",
 	.run = run,

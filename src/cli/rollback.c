@@ -23,7 +23,7 @@ const struct command rollback_command = {
 		"  --no-wait   return when it has been asked for\n"
 		"\n"
 		"Exit status: 0 only when the release before serves (with --no-wait: it has been\n"
-		"asked for), 1 else, 64 usage.\n"
+		"asked for), 1 else, 64 usage, or no such app.\n"
 		"\n"
 		"Example: twinit rollback www\n",
 	.run = run,

@@ -115,8 +115,8 @@ const struct command sessions_command = {
 		"\n"
 		"  --json   the same for scripts\n"
 		"\n"
-		"Exit status: 0 nothing failed, 1 something did, or there is no such APP or no\n"
-		"running twinit, 64 usage.\n"
+		"Exit status: 0 nothing failed, 1 something did, or there is no running twinit,\n"
+		"64 usage, or no such app.\n"
 		"\n"
 		"Example: twinit sessions www\n",
 	.run = run,

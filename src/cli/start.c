@@ -14,7 +14,8 @@ const struct command start_command = {
 	.summary = "start replicas that were stopped",
 	.help = "They start on the release that is active.\n"
 		"\n"
-		"Exit status: 0 when all of them serve, 1 else, 64 usage.\n"
+		"Exit status: 0 when all of them serve, 1 else, 64 usage, or no such app or\n"
+		"replica.\n"
 		"\n"
 		"Example: twinit start www 2\n",
 	.run = run,

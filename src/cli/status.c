@@ -76,9 +76,9 @@ const struct command status_command = {
 		"  --json   the same and more for scripts, see doc/status.md\n"
 		"  -q       say nothing; exit status 0 when all that was asked for is healthy\n"
 		"\n"
-		"Exit status: 0 a running twinit answered, 1 none did, or there is no such\n"
-		"replica, 64 usage.\n"
+		"Exit status: 0 a running twinit answered (-q: all is healthy), 1 none did (-q:\n"
+		"or not all is healthy), 64 usage, or no such app or replica.\n"
 		"\n"
-		"Example: twinit status --json www | jq .apps[0].release\n",
+		"Example: twinit status --json www | jq '.apps[0].release'\n",
 	.run = run,
 };

@@ -48,7 +48,7 @@ const struct command stop_command = {
 		"            until one is started\n"
 		"\n"
 		"Exit status: 0 the container's stop has begun, or the replicas have stopped, 1\n"
-		"refused or failed, 64 usage.\n"
+		"refused or failed, 64 usage, or no such app or replica.\n"
 		"\n"
 		"Example: twinit stop www 2\n",
 	.run = run,

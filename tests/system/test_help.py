@@ -52,3 +52,38 @@ def test_what_cannot_be_explained_is_a_usage_error(words):
     done = subprocess.run([str(binary()), "help", *words], capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (64, ""), done
     assert "usage: twinit help [COMMAND]" in done.stderr
+
+
+# What the texts say of exit statuses is so.
+
+ASKING = ["status", "status -q", "status --json", "list", "ps", "metrics", "deploy 2", "rollback", "restart", "start",
+          "stop", "health", "sessions", "fcgi --replica www/1 /twinit-ping"]
+
+
+@pytest.mark.parametrize("words", ASKING)
+def test_status_1_when_no_twinit_runs(words, tmp_path):
+    done = subprocess.run([str(binary()), *words.split()], env={"TWINIT_RUN_DIR": str(tmp_path)}, capture_output=True,
+                          text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert "no running twinit at %s (nobody is there)" % tmp_path in done.stderr, done.stderr
+
+
+def test_status_64_for_an_option_that_there_is_not():
+    for name in names():
+        done = subprocess.run([str(binary()), name, "--nonsense"], capture_output=True, text=True, timeout=PATIENCE)
+        assert (done.returncode, done.stdout) == (64, ""), done
+        assert "usage: twinit %s" % name in done.stderr, done
+
+
+def test_status_64_for_an_app_or_a_replica_that_there_is_not(boot):
+    c = boot()
+    for words in ("status shop", "status -q shop", "deploy 2 shop", "rollback shop", "restart shop", "start shop", "stop shop",
+                  "sessions shop", "status www 3", "restart www 3", "start www 3", "stop www 3"):
+        code, text = c.tell(*words.split())
+        assert (code, "no app is called 'shop'" in text or "has no replica 3" in text) == (64, True), (words, code, text)
+
+
+def test_status_q_is_1_for_a_replica_that_does_not_serve(boot):
+    c = boot()
+    assert c.tell("stop", "www", "2")[0] == 0
+    assert [c.tell("status", "-q", "www", number)[0] for number in "12"] == [0, 1]
