@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := build
 BUILD    ?= build
 PREFIX   ?= /usr/local
+MANDIR   ?= $(PREFIX)/share/man
 PYTHON   ?= /usr/bin/python3
 VERSION  := $(shell cat VERSION)
 # Names what is in /tmp: two checkouts may test at the same time.
@@ -47,8 +48,13 @@ stress: ## ask the site of `make up` without a pause, S seconds (60): dots, or t
 deps: ## install what is missing (Debian, Ubuntu)
 	@tools/deps
 
-install: build ## install to $(DESTDIR)$(PREFIX), stripped
+install: build ## install program (stripped) and man pages to $(DESTDIR)$(PREFIX)
 	install -D -s -m 0755 $(BUILD)/twinit $(DESTDIR)$(PREFIX)/sbin/twinit
+	install -D -m 0644 doc/man/twinit.8 $(DESTDIR)$(MANDIR)/man8/twinit.8
+	install -D -m 0644 doc/man/twinit.conf.5 $(DESTDIR)$(MANDIR)/man5/twinit.conf.5
+
+uninstall: ## remove what `make install` put there
+	rm -f $(DESTDIR)$(PREFIX)/sbin/twinit $(DESTDIR)$(MANDIR)/man8/twinit.8 $(DESTDIR)$(MANDIR)/man5/twinit.conf.5
 
 ##@ Test it
 test: deps ## install what is missing, then the tiers unit, system and integration
@@ -193,6 +199,9 @@ format: ## rewrite the sources with clang-format
 format-check: ## fail if `make format` would change something
 	git ls-files '*.[ch]' | xargs clang-format --dry-run --Werror
 
+man: build ## write the tables of doc/man anew: from README.md, `twinit help` and the parser
+	@tools/man $(BUILD)/twinit
+
 layers: ## show which folder includes which, and what points upward
 	@tools/layers
 
@@ -273,7 +282,7 @@ $(BUILD)/%.o: %.c VERSION
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) -std=gnu17 $(CPPFLAGS) $(FORTIFY) $(HARDEN) -fPIE $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
-.PHONY: build up stress deps install test test-docker test-all test-ci check check-programs check-system check-integration \
+.PHONY: build up stress deps install uninstall man test test-docker test-all test-ci check check-programs check-system check-integration \
         check-phpt torture check-asan build-asan check-system-asan check-integration-asan check-valgrind check-system-valgrind \
         check-memory check-clang analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all \
         fuzz-coverage fuzz-programs fuzzers \

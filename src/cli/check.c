@@ -194,7 +194,11 @@ const struct command check_command = {
 		"finding is ok, warning or problem, with what was seen and (->) what to change;\n"
 		"doc/check.md explains them.\n"
 		"\n"
+		"  --json   the same for scripts\n"
+		"\n"
 		"Exit status: 0 no problem (there may be warnings), 1 problems, 64 usage, 78\n"
-		"configuration.\n",
+		"configuration.\n"
+		"\n"
+		"Example: docker run --rm IMAGE twinit check\n",
 	.run = run,
 };

@@ -56,13 +56,16 @@ static int run(int argc, char *argv[])
 const struct command deploy_command = {
 	.name = "deploy",
 	.arguments = "[--no-wait] DIR [APP]",
-	.summary = "make the release symlink name DIR, roll, take it back if that fails",
-	.help = "DIR is a directory with a release, or the name of one beside the active release.\n"
-		"The symlink moves in one step.  When the roll is refused or fails, or the "
-		"release\n"
-		"is taken back inside `linger`, it names again what it did before.  Exit status 0\n"
-		"only when DIR is what serves.\n"
+	.summary = "point the release symlink at DIR and roll",
+	.help = "DIR is a directory with a release, or the name of one beside the active\n"
+		"release.  The symlink moves in one step.  When the roll is refused or fails, or\n"
+		"the release is taken back inside `linger`, it names again what it did before.\n"
 		"\n"
-		"  --no-wait   return when the roll has been asked for\n",
+		"  --no-wait   return when the roll has been asked for\n"
+		"\n"
+		"Exit status: 0 only when DIR is what serves (with --no-wait: the roll has been\n"
+		"asked for), 1 else, 64 usage, or no such app.\n"
+		"\n"
+		"Example: twinit deploy /srv/app/releases/42\n",
 	.run = run,
 };

@@ -207,9 +207,11 @@ const struct command fcgi_command = {
 		"  --replica APP/N   in the place of ADDRESS: ask that replica of the running\n"
 		"                    twinit alone, even while all its visitors' workers are busy\n"
 		"\n"
-		"Exit status 0 for an HTTP status below 400, 22 from there on; the body is shown\n"
+		"Exit status: 0 for an HTTP status below 400, 22 from there on; the body is shown\n"
 		"either way.  Otherwise as curl: 6 no address for the name, 7 no connection, 8 no\n"
 		"FastCGI, 18 cut off, 23 stdout cannot be written, 26 stdin cannot be read,\n"
-		"28 time is up, 52 no answer; 1 no such replica or no twinit.\n",
+		"28 time is up, 52 no answer; 1 no such replica or no twinit, 64 usage.\n"
+		"\n"
+		"Example: twinit fcgi -i 127.0.0.1:9000 /srv/app/current/public/index.php\n",
 	.run = run,
 };

@@ -34,9 +34,13 @@ const struct command health_command = {
 	.name = "health",
 	.arguments = "",
 	.summary = "for HEALTHCHECK: exit 0 or 1, and one line",
-	.help = "Healthy means that each app has a replica that serves.  A session store that was\n"
-		"lost after the start makes the container degraded, which is still healthy, "
-		"unless\n"
-		"fail_health says otherwise.\n",
+	.help = "Healthy means that each app has a replica that serves.  A session store that\n"
+		"was lost after the start makes the container degraded, which is still healthy,\n"
+		"unless fail_health says otherwise.  Where twinit runs another command, healthy\n"
+		"means that this runs.\n"
+		"\n"
+		"Exit status: 0 healthy or degraded, 1 unhealthy, or no running twinit, 64 usage.\n"
+		"\n"
+		"Example: docker exec CONTAINER twinit health\n",
 	.run = run,
 };

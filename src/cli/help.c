@@ -2,24 +2,33 @@
 
 #include "cli/command.h"
 
+enum { SUMMARY_COLUMN = 33 };
+
+/* What is too long for its column has the line to itself. */
+static void print_row(const char *name, const char *arguments, const char *summary)
+{
+	int width = printf("  twinit%s%s%s%s", name[0] ? " " : "", name, arguments[0] ? " " : "",
+	                   arguments);
+
+	if (width >= SUMMARY_COLUMN) {
+		putchar('\n');
+		width = 0;
+	}
+	printf("%*s%s\n", SUMMARY_COLUMN - width, "", summary);
+}
+
 static void print_overview(void)
 {
-	puts("twinit - PID 1 of a PHP container: two PHP-FPM masters, rolled without losing a "
-	     "request\n"
-	     "\n"
-	     "  twinit                        run, what ENTRYPOINT does; `twinit php-fpm` is the "
-	     "same\n"
-	     "  twinit [--] CMD [ARG...]      a plain init for any other command");
-	for (size_t i = 0; commands[i]; i++) {
-		char usage[64];
-
-		snprintf(usage, sizeof(usage), "twinit %s %s", commands[i]->name,
-		         commands[i]->arguments);
-		printf("  %-29s %s\n", usage, commands[i]->summary);
-	}
+	puts("twinit - PID 1 of a PHP container: two PHP-FPM masters, rolled without losing\n"
+	     "a request\n");
+	print_row("", "", "run the apps; `twinit php-fpm` is the same");
+	print_row("", "[--] CMD [ARG...]", "a plain init for any other command");
+	for (size_t i = 0; commands[i]; i++)
+		print_row(commands[i]->name, commands[i]->arguments, commands[i]->summary);
 	puts("\n"
-	     "Signals: HUP rolls (docker kill -s HUP), TERM and QUIT drain and stop, INT stops.\n"
-	     "Configuration: /etc/twinit.conf or TWINIT_* variables; see the README.");
+	     "twinit help COMMAND has the options, the exit statuses and an example.\n"
+	     "Signals: HUP rolls, TERM and QUIT drain and stop, INT stops at once.\n"
+	     "Configuration: /etc/twinit.conf or TWINIT_* variables; see twinit.conf(5).");
 }
 
 static int run_help(int argc, char *argv[])
@@ -52,7 +61,9 @@ const struct command version_command = {
 	.name = "version",
 	.arguments = "",
 	.summary = "print the version",
-	.help = "",
+	.help = "Exit status: 0, or 64 usage.\n"
+		"\n"
+		"Example: twinit version\n",
 	.run = run_version,
 };
 
@@ -60,6 +71,10 @@ const struct command help_command = {
 	.name = "help",
 	.arguments = "[COMMAND]",
 	.summary = "explain a command",
-	.help = "",
+	.help = "Without one, the list of them.\n"
+		"\n"
+		"Exit status: 0, or 64 no such command.\n"
+		"\n"
+		"Example: twinit help deploy\n",
 	.run = run_help,
 };

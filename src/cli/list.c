@@ -112,12 +112,15 @@ const struct command list_command = {
 	.name = "list",
 	.arguments = "[--json] [-q]",
 	.summary = "one line for each replica",
-	.help = "APP/REPLICA, its state, and the release and the pid of what runs there.  "
-		"Replicas\n"
-		"that were stopped are there; new and old ones of a roll are not, see twinit\n"
-		"status.\n\n"
+	.help = "APP/REPLICA, its state, and the release and the pid of what runs there.\n"
+		"Replicas that were stopped are there; new and old ones of a roll are not, see\n"
+		"twinit status.\n"
+		"\n"
 		"  --json   a list of objects: app, replica, state, release, pid\n"
-		"  -q       names only\n\n"
-		"Exit status 0 when a running twinit answered, 1 when none did.\n",
+		"  -q       names only\n"
+		"\n"
+		"Exit status: 0 a running twinit answered, 1 none did, 64 usage.\n"
+		"\n"
+		"Example: twinit list -q\n",
 	.run = run,
 };

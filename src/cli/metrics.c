@@ -250,12 +250,14 @@ const struct command metrics_command = {
 	.name = "metrics",
 	.arguments = "[--openmetrics]",
 	.summary = "numbers for Prometheus",
-	.help = "In Prometheus's text format, which node_exporter's textfile collector and "
-		"promtool\n"
-		"read, too; see doc/monitoring.\n\n"
-		"  --openmetrics   as OpenMetrics 1.0\n\n"
-		"Exit status 0 when a running twinit answered, 1, and nothing on stdout, when "
-		"none\n"
-		"did.\n",
+	.help = "In Prometheus's text format, which node_exporter's textfile collector and\n"
+		"promtool read, too; see doc/monitoring.\n"
+		"\n"
+		"  --openmetrics   as OpenMetrics 1.0\n"
+		"\n"
+		"Exit status: 0 a running twinit answered, 1, and nothing on stdout, none did,\n"
+		"64 usage.\n"
+		"\n"
+		"Example: twinit metrics | promtool check metrics\n",
 	.run = run,
 };

@@ -167,13 +167,16 @@ static int run(int argc, char *argv[])
 const struct command ps_command = {
 	.name = "ps",
 	.arguments = "",
-	.summary = "show the tree of processes: masters, workers, orphans, helpers",
+	.summary = "show the tree of processes",
 	.help = "WHAT is APP/REPLICA for a master (\"new\" and \"old\": of a roll; \"late\": "
-		"serves who\n"
-		"came late to an abandoned lane), worker, helper (asks something for twinit),\n"
-		"orphan (its parent has gone, so twinit collects it) or zombie (waits to be\n"
-		"collected).  MEM is what the process has in memory for itself.\n\n"
-		"Exit status 0 when the tree was shown, 1 when there is no running twinit in the\n"
-		"PID namespace of the command.\n",
+		"serves\n"
+		"who came late to an abandoned lane), worker, helper (asks something for\n"
+		"twinit), orphan (its parent has gone, so twinit collects it) or zombie (waits\n"
+		"to be collected).  MEM is what the process has in memory for itself.\n"
+		"\n"
+		"Exit status: 0 the tree was shown, 1 there is no running twinit in the PID\n"
+		"namespace of the command, 64 usage.\n"
+		"\n"
+		"Example: docker exec CONTAINER twinit ps\n",
 	.run = run,
 };

@@ -11,17 +11,21 @@ static int run(int argc, char *argv[])
 const struct command restart_command = {
 	.name = "restart",
 	.arguments = "[--force] [--no-wait] [all | APP [REPLICA]]",
-	.summary = "roll to the current release, show each step, wait",
-	.help = "New masters are started and checked, all connections move to them in one step, "
-		"the\n"
-		"old ones finish what they have, or, with --force, are ended at once; what waits\n"
-		"behind hung workers is then served by the new release.  Exit status 0 only when\n"
-		"the roll succeeded; after a refused or failed one the old release serves on.\n"
+	.summary = "roll to the current release, show each step",
+	.help = "New masters are started and checked, all connections move to them in one step,\n"
+		"the old ones finish what they have, or, with --force, are ended at once; what\n"
+		"waits behind hung workers is then served by the new release.  After a refused\n"
+		"or failed roll the old release serves on.\n"
 		"\n"
-		"With a REPLICA only that one is stopped and started again, on the release that "
-		"is\n"
-		"active; the others serve meanwhile.\n"
+		"With a REPLICA only that one is stopped and started again, on the release that\n"
+		"is active; the others serve meanwhile.\n"
 		"\n"
-		"  --no-wait   return when it has been asked for\n",
+		"  --force     end the old masters at once\n"
+		"  --no-wait   return when it has been asked for\n"
+		"\n"
+		"Exit status: 0 only when the roll succeeded (with --no-wait: it has been asked\n"
+		"for), 1 else, 64 usage, or no such app or replica.\n"
+		"\n"
+		"Example: twinit restart && echo \"the new release serves\"\n",
 	.run = run,
 };

@@ -126,7 +126,11 @@ const struct command run_command = {
 	.name = "run",
 	.arguments = "[--config FILE]",
 	.summary = "run the apps, as twinit without arguments does",
-	.help = "Exit status: 0 stopped as asked, 64 usage, 69 session store unavailable at the\n"
-		"start, 70 replicas keep crashing, 78 configuration.\n",
+	.help = "  --config FILE   read FILE in the place of /etc/twinit.conf\n"
+		"\n"
+		"Exit status: 0 stopped as asked, 64 usage, 69 session store unavailable at the\n"
+		"start, 70 replicas keep crashing, 78 configuration.\n"
+		"\n"
+		"Example: twinit run --config /srv/twinit.conf\n",
 	.run = run,
 };

@@ -108,13 +108,16 @@ const struct command sessions_command = {
 	.name = "sessions",
 	.arguments = "[--json] [APP]",
 	.summary = "ask the session stores now",
-	.help = "Connects to every Redis that a pool's session.save_path names, keeps a session "
-		"there\n"
-		"for a moment as PHP would, looks at how the server is set up and at who else "
-		"keeps\n"
-		"sessions there.  One line a finding: ok, warning, failed, unknown (we may not "
-		"look)\n"
-		"or not asked; what was seen, and what to do.  Exit status 1 when something "
-		"failed.\n",
+	.help = "Connects to every Redis that a pool's session.save_path names, keeps a session\n"
+		"there for a moment as PHP would, looks at how the server is set up and at who\n"
+		"else keeps sessions there.  One line a finding: ok, warning, failed, unknown (we\n"
+		"may not look) or not asked; what was seen, and what to do.\n"
+		"\n"
+		"  --json   the same for scripts\n"
+		"\n"
+		"Exit status: 0 nothing failed, 1 something did, or there is no running twinit,\n"
+		"64 usage, or no such app.\n"
+		"\n"
+		"Example: twinit sessions www\n",
 	.run = run,
 };

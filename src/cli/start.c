@@ -11,8 +11,12 @@ static int run(int argc, char *argv[])
 const struct command start_command = {
 	.name = "start",
 	.arguments = "[all | APP [REPLICA]]",
-	.summary = "start replicas that were stopped, wait until they serve",
-	.help = "They start on the release that is active.  Exit status 0 when all of them "
-		"serve.\n",
+	.summary = "start replicas that were stopped",
+	.help = "They start on the release that is active.\n"
+		"\n"
+		"Exit status: 0 when all of them serve, 1 else, 64 usage, or no such app or\n"
+		"replica.\n"
+		"\n"
+		"Example: twinit start www 2\n",
 	.run = run,
 };

@@ -67,13 +67,18 @@ static int run(int argc, char *argv[])
 const struct command status_command = {
 	.name = "status",
 	.arguments = "[--json] [-q] [all | APP [REPLICA]]",
-	.summary = "show apps, replicas, workers, sessions and the last roll",
+	.summary = "show replicas, workers, sessions, the last roll",
 	.help = "PING is how long the master took to show its status page, which works when all\n"
 		"its workers are busy, too; \"none\": it does not answer within a second.  MEM is\n"
 		"what it and its workers have in memory for themselves.  BUSY/IDLE, QUEUE and\n"
-		"REQS are FPM's own numbers since that master started.\n\n"
+		"REQS are FPM's own numbers since that master started.\n"
+		"\n"
 		"  --json   the same and more for scripts, see doc/status.md\n"
-		"  -q       say nothing; exit status 0 when all that was asked for is healthy\n\n"
-		"Exit status 0 when a running twinit answered, 1 when none did.\n",
+		"  -q       say nothing; exit status 0 when all that was asked for is healthy\n"
+		"\n"
+		"Exit status: 0 a running twinit answered (-q: all is healthy), 1 none did (-q:\n"
+		"or not all is healthy), 64 usage, or no such app or replica.\n"
+		"\n"
+		"Example: twinit status --json www | jq '.apps[0].release'\n",
 	.run = run,
 };

@@ -36,12 +36,20 @@ static int run(int argc, char *argv[])
 const struct command stop_command = {
 	.name = "stop",
 	.arguments = "[[--force] all | APP [REPLICA]]",
-	.summary = "drain and stop the container, as TERM does; or stop replicas",
-	.help = "Without an argument the container stops; returns when that has begun.\n"
+	.summary = "stop the container, or replicas",
+	.help = "Without an argument the container is drained and stopped, as by TERM; returns\n"
+		"when that has begun.\n"
 		"\n"
-		"With one, replicas stop and stay away until twinit start or the next roll.  They\n"
-		"finish what they have, but share their queue with those that serve on, so that a\n"
-		"sleep() in a page ends early.  The last one that serves an app is stopped only\n"
-		"with --force; who connects then waits until one is started.\n",
+		"With one, replicas stop and stay away until twinit start or the next roll.\n"
+		"They finish what they have, but share their queue with those that serve on, so\n"
+		"that a sleep() in a page ends early.\n"
+		"\n"
+		"  --force   stop the last one that serves an app, too; who connects then waits\n"
+		"            until one is started\n"
+		"\n"
+		"Exit status: 0 the container's stop has begun, or the replicas have stopped, 1\n"
+		"refused or failed, 64 usage, or no such app or replica.\n"
+		"\n"
+		"Example: twinit stop www 2\n",
 	.run = run,
 };

@@ -56,8 +56,6 @@ static struct app *the_app(struct supervisor *s, struct client *client)
 /* Why @client's order cannot be given to @app; NULL: it can. */
 static const char *replica_obstacle(struct app *app, const struct client *client)
 {
-	if (client->request.replica > app->config.replicas)
-		return "it has no such replica, see twinit status";
 	if (app->rollout.phase != ROLL_IDLE)
 		return "a roll is under way, see twinit status; ask again when it is over";
 	if (client->request.command != COMMAND_START && !client->request.force &&
@@ -71,19 +69,32 @@ static const char *replica_obstacle(struct app *app, const struct client *client
 	return NULL;
 }
 
+/* False, and @client has been told, when its order cannot be given to @app. */
+static bool can_be_given(struct app *app, struct client *client)
+{
+	const char *why;
+
+	if (client->request.replica > app->config.replicas) {
+		server_end(client, EXIT_USAGE, "app '%s' has no replica %u; see twinit status",
+		           app->config.name, client->request.replica);
+		return false;
+	}
+	why = replica_obstacle(app, client);
+	if (why)
+		server_end(client, EXIT_FAILURE, "%s: %s", app->config.name, why);
+	return !why;
+}
+
 /* All apps, or none. */
 static void answer_replicas(struct supervisor *s, struct client *client)
 {
 	if (!runs(s, client))
 		return;
 	for (size_t i = 0; i < s->app_count; i++) {
-		const char *why =
-			named(client, &s->apps[i]) ? replica_obstacle(&s->apps[i], client) : NULL;
+		struct app *app = &s->apps[i];
 
-		if (why) {
-			server_end(client, EXIT_FAILURE, "%s: %s", s->apps[i].config.name, why);
+		if (named(client, app) && !can_be_given(app, client))
 			return;
-		}
 	}
 	client->exit_status = EXIT_SUCCESS;
 	for (size_t i = 0; i < s->app_count; i++)

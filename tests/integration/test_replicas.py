@@ -153,7 +153,7 @@ def test_a_replica_comes_back_on_the_release_that_is_active_although_the_symlink
 
 @pytest.mark.parametrize("words, why", [
     (["stop", "nobody"], "no app is called 'nobody'"),
-    (["restart", "www", "3"], "it has no such replica"),
+    (["restart", "www", "3"], "app 'www' has no replica 3"),
     (["start", "www", "none"], "no number of a replica"),
     (["start", "www", "1", "2"], "unexpected argument"),
     (["stop", "--force"], "--force needs all or an APP"),

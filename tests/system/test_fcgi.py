@@ -605,8 +605,6 @@ def test_it_explains_itself(twinit):
     for word in ("--replica APP/N", "--timeout S", "-i ", "-w ", "KEY=VALUE", "Exit status"):
         assert word in help_text.stdout
     assert max(map(len, help_text.stdout.splitlines())) <= 80
-    overview = subprocess.run([twinit, "help"], capture_output=True, text=True, timeout=PATIENCE)
-    assert "twinit fcgi [OPTIONS] ADDRESS SCRIPT [KEY=VALUE...] one FastCGI request" in overview.stdout
 
 
 # One replica of a running twinit; tests/integration/test_fcgi_fpm.py has more, with PHP.
