@@ -113,10 +113,10 @@ check-system-asan: build-asan ## the system tier with the sanitized binary as PI
 check-integration-asan: build-asan ## the integration tier with the sanitized binary as PID 1
 	@$(WITH_ASAN) tools/test integration-asan
 
-# Valgrind knows no seccomp(2) and pidfd_open(2), cannot exec /proc/self/exe, and keeps the last signal and some descriptors
-# for itself.
+# Valgrind knows no seccomp(2) and pidfd_open(2), cannot exec /proc/self/exe or go on when exec fails, and keeps the last
+# signal and some descriptors for itself.
 NO_VALGRIND := confine/test_filter process/test_spawn process/test_ask loop/test_signals confine/test_rlimits \
-	control/test_server question/test_checkup
+	control/test_server question/test_checkup question/test_notify
 UNDER_VALGRIND := BUILD=$(BUILD)/valgrind FORTIFY= CFLAGS='-O0 -g -DADDRESSES_UNLIMITED' POLICY_EXTRA='$(INSTRUMENT_CALLS)'
 check-valgrind: ## unit tests with valgrind: no leak, no error (a minute)
 	$(MAKE) check-memory $(UNDER_VALGRIND)

@@ -1,6 +1,6 @@
 """Every privilege level that people run containers with: it starts, rolls under load, and stops.
 
-No request is lost in any of them, PHP has no power, and the isolation is what README's table promises.
+No request is lost in any of them, PHP has no power, and the isolation is what the table of doc/docker.md promises.
 """
 
 from collections import namedtuple
