@@ -49,7 +49,7 @@ static inline int forked_status(void (*run)(void *), void *context)
 	pid_t pid = fork();
 	if (pid == 0) {
 		forked_inside = true;
-		alarm(10); /* a guard: whoever hangs shall not hang the others */
+		alarm(60); /* a guard: whoever hangs shall not hang the others */
 		run(context);
 		_exit(EXIT_SUCCESS);
 	}
