@@ -45,7 +45,7 @@ static bool copy(int from, off_t size, int to)
 /* That copy is sealed, so what is the same now stays so. */
 static bool is_same(int from, off_t size, int earlier)
 {
-	char theirs[64 * 1024], ours[sizeof(theirs)];
+	static char theirs[64 * 1024], ours[sizeof(theirs)]; /* too much for a stack */
 	struct stat st;
 
 	if (earlier < 0 || fstat(earlier, &st) < 0 || st.st_size != size)
