@@ -20,7 +20,7 @@ static int trouble_with_directory(const char *path)
 	directory[length] = '\0';
 	if (statvfs(directory, &fs) < 0)
 		return errno == EACCES ? 0 : errno;
-	return fs.f_flag & ST_RDONLY ? EROFS : 0;
+	return (fs.f_flag & ST_RDONLY) ? EROFS : 0;
 }
 
 /*
