@@ -276,11 +276,11 @@ static int run(const struct notify_query *query, int answer_fd, struct text *why
 	return wait_for(pid, failure[0], output[0], answer_fd, why);
 }
 
-void notify_run(const void *data, int answer_fd)
+void notify_run(const void *query, int answer_fd)
 {
 	char sentence[NOTIFY_LINE_SIZE];
 	struct text why = TEXT(sentence);
-	int r = run(data, answer_fd, &why);
+	int r = run(query, answer_fd, &why);
 
 	if (r < 0)
 		text_add(&why, "cannot be run: %s", strerror(-r));
