@@ -22,13 +22,13 @@ class Story:
         self.judge = Judge(1)
         self.count = 0
 
-    def request(self, begin, end, outcome="ok", release=1, pid=10, begun=None):
+    def request(self, begin, end, outcome="ok", release=1, pid=10, begun=None, master=1):
         """A request, which PHP began with in this worker; pid None: it never did."""
         self.count += 1
         name = "get.%d" % self.count
         if pid is not None:
             at = int(SECOND * (begin if begun is None else begun))
-            self.judge.announced(name, Announcement(pid, 1, release, at))
+            self.judge.announced(name, Announcement(pid, master, release, at))
         answered = release if outcome == "ok" else None
         self.judge.record(Request("get", name, int(begin * SECOND), int(end * SECOND), outcome, answered, None))
 
@@ -120,6 +120,16 @@ def test_workers_that_end_some_time_later_lose_what_they_begin_until_then(story)
     story.request(6, 7, "lost", pid=11)
     story.killed(1, 10, 11, room=2, until=5)
     assert story.verdict() == (["lost"], 1)
+
+
+def test_a_master_that_could_not_start_loses_what_its_workers_have_each_once(story):
+    story.request(1, 2, "lost", pid=10, master=7)
+    story.request(1, 2, "lost", pid=10, master=7)
+    story.request(1, 2, "lost", pid=11, master=3)
+    story.request(5, 6, "lost", pid=12, master=7)
+    story.request(1, 2, "lost", pid=None)
+    story.judge.stillborn("processes", SECOND // 2, 3 * SECOND, {1, 3})
+    assert story.verdict() == (["lost"] * 4, 1)
 
 
 def test_a_release_that_no_roll_led_to_is_of_the_past(story):

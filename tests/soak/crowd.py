@@ -45,6 +45,9 @@ class Left(Exception):
 def release_of(text, method, body):
     """Which release gave this answer of check.php."""
     release = text.partition(" ")[0]
+    # A worker that is killed between head and body: for nginx the answer ends there.
+    if not text:
+        raise Lost("an answer without a body")
     if not release.isdigit() or text != check_text(release, body, method):
         raise Wrong("%.120r (%d bytes)" % (text, len(text)))
     return int(release)

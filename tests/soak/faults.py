@@ -410,7 +410,7 @@ class Births:
         self._looking.result()  # raises what ended it before its time
 
     def died(self):
-        """The workers of those that are no longer there."""
+        """The workers of those that are no longer there, as far as they were seen."""
         return [pid for master in set(self._born) - set(self._task.masters()) for pid in self._born[master]]
 
 
@@ -428,6 +428,7 @@ def descriptors(soak, draw):
 def processes(soak, draw):
     """The container gets a few more processes, or none."""
     few = soak.group.count() + int(6 * draw[0])
+    before = set(map(inside, soak.site.task.masters()))
     begin = time.monotonic_ns()
     with Births(soak) as births:
         soak.group.limit(few)
@@ -435,7 +436,9 @@ def processes(soak, draw):
         soak.group.limit("max")
         time.sleep(0.1)  # for the last of them to give up
     died = births.died()
-    soak.judge.killed("processes", begin, died, len(died), time.monotonic_ns())
+    end = time.monotonic_ns()
+    soak.judge.killed("processes", begin, died, len(died), end)
+    soak.judge.stillborn("processes", begin, end, before | set(map(inside, soak.site.task.masters())))
     return "%d for %.1f s, %d workers of masters that could not start" % (few, 0.2 + 1.5 * draw[1], len(died))
 
 

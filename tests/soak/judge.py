@@ -78,6 +78,27 @@ class Fault:
         return True
 
 
+class Stillbirths:
+    """Masters that could not start: they take the workers that they have made with them, and what these serve.
+
+    They live for milliseconds, so that nobody may have seen them; but `others`, all that were there before or are there
+    afterwards, are known.
+    """
+
+    def __init__(self, what, at, until, others):
+        self.what, self.at, self.until = what, at, until
+        self._others = set(others)
+        self._taken = set()
+
+    def takes(self, request, announcement):
+        """As Fault's."""
+        if announcement is None or announcement.parent in self._others or announcement.pid in self._taken or \
+                not self.at <= announcement.at <= self.until:
+            return False
+        self._taken.add(announcement.pid)
+        return True
+
+
 class Judge:
     """Takes what happens from any thread. Verdicts come when nothing can arrive any more that would change them."""
 
@@ -112,6 +133,11 @@ class Judge:
         """These workers die now, or at some moment before `until`; `room` of them can have a request."""
         with self._lock:
             self._faults.append(Fault(what, at, pids, room, until or at))
+
+    def stillborn(self, what, at, until, others):
+        """Whoever began between these times and is none of these masters could not start."""
+        with self._lock:
+            self._faults.append(Stillbirths(what, at, until, others))
 
     def store_fault(self, begin, end):
         """Sessions may fail in that time."""
