@@ -114,36 +114,34 @@ int talk_listen(int fd, int patience_ms,
 	return EXIT_FAILURE;
 }
 
-const char *talk_time(uint64_t ms, char to[32])
+/* @unit_gap stands before the unit; below @tenths_ms seconds have tenths. */
+static const char *time_text(uint64_t ms, const char *unit_gap, uint64_t tenths_ms, char to[32])
 {
 	if (ms < 1000)
-		snprintf(to, 32, "%u ms", (unsigned)ms);
+		snprintf(to, 32, "%u%sms", (unsigned)ms, unit_gap);
+	else if (ms < tenths_ms)
+		snprintf(to, 32, "%u.%u%ss", (unsigned)(ms / 1000), (unsigned)(ms % 1000 / 100),
+		         unit_gap);
 	else if (ms < 120 * 1000)
-		snprintf(to, 32, "%u.%u s", (unsigned)(ms / 1000), (unsigned)(ms % 1000 / 100));
+		snprintf(to, 32, "%u%ss", (unsigned)(ms / 1000), unit_gap);
 	else if (ms < 120 * 60 * 1000)
-		snprintf(to, 32, "%u min", (unsigned)(ms / 60000));
+		snprintf(to, 32, "%u%sm%s", (unsigned)(ms / 60000), unit_gap,
+		         unit_gap[0] ? "in" : "");
 	else if (ms < 48ull * 3600 * 1000)
-		snprintf(to, 32, "%u h", (unsigned)(ms / 3600000));
+		snprintf(to, 32, "%u%sh", (unsigned)(ms / 3600000), unit_gap);
 	else
-		snprintf(to, 32, "%llu d", (unsigned long long)(ms / 86400000));
+		snprintf(to, 32, "%llu%sd", (unsigned long long)(ms / 86400000), unit_gap);
 	return to;
+}
+
+const char *talk_time(uint64_t ms, char to[32])
+{
+	return time_text(ms, " ", 120 * 1000, to);
 }
 
 const char *talk_short_time(uint64_t ms, char to[32])
 {
-	if (ms < 1000)
-		snprintf(to, 32, "%ums", (unsigned)ms);
-	else if (ms < 10 * 1000)
-		snprintf(to, 32, "%u.%us", (unsigned)(ms / 1000), (unsigned)(ms % 1000 / 100));
-	else if (ms < 120 * 1000)
-		snprintf(to, 32, "%us", (unsigned)(ms / 1000));
-	else if (ms < 120 * 60 * 1000)
-		snprintf(to, 32, "%um", (unsigned)(ms / 60000));
-	else if (ms < 48ull * 3600 * 1000)
-		snprintf(to, 32, "%uh", (unsigned)(ms / 3600000));
-	else
-		snprintf(to, 32, "%llud", (unsigned long long)(ms / 86400000));
-	return to;
+	return time_text(ms, "", 10 * 1000, to);
 }
 
 const char *talk_number(uint64_t number, unsigned thousand, char to[32])
