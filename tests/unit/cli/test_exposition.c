@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../util/leaks.h"
+#include "../util/captured.h"
 #include "cli/exposition.h"
 #include "util/macros.h"
 
@@ -13,22 +13,9 @@ static const struct family families[] = {
 
 static struct exposition exposition;
 
-/* What @print writes to stdout. */
-static void capture(bool open_metrics, char *to, size_t size)
+static void print(const void *open_metrics)
 {
-	FILE *file = tmpfile();
-	int saved = dup(STDOUT_FILENO);
-
-	assert_non_null(file);
-	fflush(stdout);
-	dup2(fileno(file), STDOUT_FILENO);
-	exposition_print(&exposition, open_metrics);
-	fflush(stdout);
-	dup2(saved, STDOUT_FILENO);
-	close(saved);
-	rewind(file);
-	to[fread(to, 1, size - 1, file)] = '\0';
-	fclose(file);
+	exposition_print(&exposition, *(const bool *)open_metrics);
 }
 
 static void fill(void)
@@ -48,7 +35,7 @@ static void test_families_are_together_and_empty_ones_are_not_there(void **state
 
 	(void)state;
 	fill();
-	capture(false, text, sizeof(text));
+	capture(print, &(bool){ false }, text, sizeof(text));
 	assert_string_equal(text, "# HELP apples_total Apples.\n# TYPE apples_total counter\n"
 	                          "apples_total{tree=\"a\\\"b\\\\c\\nd\"} 3\n"
 	                          "# HELP weight_grams Weight.\n# TYPE weight_grams gauge\n"
@@ -62,7 +49,7 @@ static void test_open_metrics_names_counters_without_total_and_has_an_end(void *
 
 	(void)state;
 	fill();
-	capture(true, text, sizeof(text));
+	capture(print, &(bool){ true }, text, sizeof(text));
 	assert_non_null(strstr(text, "# TYPE apples counter\napples_total{"));
 	assert_string_equal(text + strlen(text) - strlen("# EOF\n"), "# EOF\n");
 }

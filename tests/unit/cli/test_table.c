@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../util/leaks.h"
+#include "../util/captured.h"
 #include "cli/table.h"
 #include "util/macros.h"
 
@@ -13,21 +13,9 @@ static const struct table_column columns[] = {
 
 static struct table table;
 
-static void capture(bool colours, char *to, size_t size)
+static void print(const void *colours)
 {
-	FILE *file = tmpfile();
-	int saved = dup(STDOUT_FILENO);
-
-	assert_non_null(file);
-	fflush(stdout);
-	dup2(fileno(file), STDOUT_FILENO);
-	table_print(&table, colours);
-	fflush(stdout);
-	dup2(saved, STDOUT_FILENO);
-	close(saved);
-	rewind(file);
-	to[fread(to, 1, size - 1, file)] = '\0';
-	fclose(file);
+	table_print(&table, *(const bool *)colours);
 }
 
 static struct table_cell *row(const char *name, const char *number, const char *text)
@@ -49,7 +37,7 @@ static void test_columns_are_as_wide_as_what_is_in_them(void **state)
 	table_init(&table, columns, ARRAY_SIZE(columns));
 	row("a", "1000", "x");
 	row("bcdef", "1", "yz");
-	capture(false, text, sizeof(text));
+	capture(print, &(bool){ false }, text, sizeof(text));
 	assert_string_equal(text, "NAME     N TEXT\na     1000 x\nbcdef    1 yz\n");
 }
 
@@ -64,10 +52,10 @@ static void test_what_is_too_wide_loses_its_widest_texts(void **state)
 	table_init(&table, columns, ARRAY_SIZE(columns));
 	row(name, "1000", long_text);
 	row("short", "1", "t");
-	capture(false, text, sizeof(text));
+	capture(print, &(bool){ false }, text, sizeof(text));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		assert_true(strlen(line) <= TABLE_WIDTH);
-	capture(false, text, sizeof(text));
+	capture(print, &(bool){ false }, text, sizeof(text));
 	assert_non_null(strstr(text, "n~ 1000 ttt"));
 	assert_non_null(strstr(text, "t~\n"));
 	assert_non_null(strstr(text, "short "));
@@ -80,7 +68,7 @@ static void test_colours_are_around_the_text_alone(void **state)
 	(void)state;
 	table_init(&table, columns, ARRAY_SIZE(columns));
 	row("bad", "1", "x")[0].colour = COLOUR_BAD;
-	capture(true, text, sizeof(text));
+	capture(print, &(bool){ true }, text, sizeof(text));
 	assert_string_equal(text, "NAME N TEXT\n\033[31mbad\033[0m  1 x\n");
 }
 
