@@ -109,25 +109,14 @@ void cutover_to_candidate(struct app *app)
 		forget_way_back(app, old_lane);
 }
 
-static int prepare_lanes(struct app *app, unsigned lane)
-{
-	int r = 0;
-
-	lane_unwatch(app, lane);
-	for (unsigned i = 0; r >= 0 && i < app->lanes_count; i++)
-		r = lanes_prepare(&app->lanes[i], lane);
-	return r;
-}
-
 bool cutover_from_lost_lane(struct app *app)
 {
-	unsigned lane = lane_refuge(app);
-
-	if (!lane_lost(app, app->lane) || lane == LANE_COUNT)
+	if (!lane_lost(app, app->lane))
 		return false;
-	int r = prepare_lanes(app, lane);
-	if (r >= 0)
-		r = steer(app, lane);
+	unsigned lane = lane_refuge(app);
+	if (lane == LANE_COUNT || lane_prepare(app, lane) < 0)
+		return false;
+	int r = steer(app, lane);
 	if (r < 0) {
 		log_errno(r, "%s: cannot move to lane %c", app->config.name, lane_letter(lane));
 		return false;

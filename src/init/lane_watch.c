@@ -388,9 +388,17 @@ unsigned lane_give_up_rescue(struct app *app)
 	return LANE_COUNT;
 }
 
-void lane_unwatch(struct app *app, unsigned lane)
+int lane_prepare(struct app *app, unsigned lane)
 {
 	unwatch(&app->watches[lane]);
+	for (unsigned i = 0; app->steered && i < app->lanes_count; i++) {
+		int r = lanes_prepare(&app->lanes[i], lane);
+
+		if (r < 0)
+			return log_errno(r, "%s: cannot prepare lane %c", app->config.name,
+			                 lane_letter(lane));
+	}
+	return 0;
 }
 
 void lane_watches_stop(struct app *app)

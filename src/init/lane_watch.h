@@ -25,8 +25,11 @@ void lane_watches_advance(struct app *app);
  */
 unsigned lane_give_up_rescue(struct app *app);
 
-/* Do not watch @lane until the next lane_watches_advance(): its sockets are about to change. */
-void lane_unwatch(struct app *app, unsigned lane);
+/*
+ * Make the sockets of @lane ready to be built on, and do not watch it until the next
+ * lane_watches_advance().  Returns 0, or -errno after having logged it.
+ */
+MUST_CHECK int lane_prepare(struct app *app, unsigned lane);
 
 /* Forget all watches and drains. */
 void lane_watches_stop(struct app *app);

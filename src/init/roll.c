@@ -118,19 +118,6 @@ static void make_room(struct app *app)
 	}
 }
 
-static int prepare_lanes(struct app *app)
-{
-	lane_unwatch(app, app->build_lane);
-	for (unsigned i = 0; app->steered && i < app->lanes_count; i++) {
-		int r = lanes_prepare(&app->lanes[i], app->build_lane);
-
-		if (r < 0)
-			return log_errno(r, "%s: cannot prepare lane %c", app->config.name,
-			                 lane_letter(app->build_lane));
-	}
-	return 0;
-}
-
 /* Only the log says that workers die (fpm/deaths.h). */
 static void open_relay(struct app *app)
 {
@@ -146,7 +133,7 @@ static void open_relay(struct app *app)
 static void build(struct app *app, unsigned count)
 {
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
-	if (prepare_lanes(app) < 0) {
+	if (lane_prepare(app, app->build_lane) < 0) {
 		text_copy_cut(app->why, sizeof(app->why), "cannot open the sockets to build on");
 		rollout_cutover_failed(&app->rollout);
 		return;

@@ -96,18 +96,22 @@ int lanes_refuse_new(struct lanes *lanes)
 	return 0;
 }
 
+static short events_of(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1 ? p.revents : 0;
+}
+
 bool listener_is_shut(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLRDHUP));
+	return events_of(fd) & (POLLHUP | POLLRDHUP);
 }
 
 bool listener_has_queue(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) && !listener_is_shut(fd);
+	/* One that was shut down is readable for ever. */
+	return (events_of(fd) & (POLLIN | POLLHUP | POLLRDHUP)) == POLLIN;
 }
 
 bool lane_has_queue(const struct lanes *lanes, unsigned lane)
