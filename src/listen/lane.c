@@ -96,7 +96,7 @@ int lanes_refuse_new(struct lanes *lanes)
 	return 0;
 }
 
-static short events_of(int fd)
+static int events_of(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN | POLLRDHUP };
 
