@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/fcgi_address.h"
-#include "cli/fcgi_exchange.h"
-#include "cli/fcgi_fail.h"
 #include "cli/fcgi_replica.h"
 #include "config/parse.h"
+#include "fcgi/address.h"
+#include "fcgi/exchange.h"
+#include "fcgi/fail.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"

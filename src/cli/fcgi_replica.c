@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "cli/fcgi_fail.h"
 #include "cli/talk.h"
+#include "fcgi/fail.h"
 #include "question/private.h"
 #include "util/cleanup.h"
 #include "util/text.h"

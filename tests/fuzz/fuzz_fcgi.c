@@ -12,8 +12,8 @@
 
 #include "fuzz.h"
 
-#include "cli/fcgi_fail.h"
-#include "cli/fcgi_show.h"
+#include "fcgi/fail.h"
+#include "fcgi/show.h"
 
 enum { ANSWER_MAX = 32 * 1024, SLOW = 0x10, LEAVES = 0x20, FULL = 0x40, CLOSED = 0x80 };
 

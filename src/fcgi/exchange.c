@@ -1,4 +1,4 @@
-#include "cli/fcgi_exchange.h"
+#include "fcgi/exchange.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/fcgi_fail.h"
-#include "cli/fcgi_show.h"
+#include "fcgi/fail.h"
+#include "fcgi/show.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

@@ -1,4 +1,4 @@
-#include "cli/fcgi_show.h"
+#include "fcgi/show.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/fcgi_fail.h"
+#include "fcgi/fail.h"
 #include "util/text.h"
 
 /* PHP-FPM's own page (fpm_main.c). */

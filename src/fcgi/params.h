@@ -1,7 +1,7 @@
-/* fcgi_params.h - the FastCGI parameters of a request that an operator makes. */
+/* params.h - the FastCGI parameters of a request that an operator makes. */
 #pragma once
 
-#include "cli/fcgi_body.h"
+#include "fcgi/body.h"
 #include "fpm/fastcgi.h"
 
 struct fcgi_params {

@@ -1,11 +1,11 @@
-/* fcgi_exchange.h - a request goes out and its answer is shown, both piece by piece. */
+/* exchange.h - a request goes out and its answer is shown, both piece by piece. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/fcgi_body.h"
-#include "cli/fcgi_params.h"
+#include "fcgi/body.h"
+#include "fcgi/params.h"
 
 struct fcgi_exchange {
 	int fd;            /* the connection */

@@ -1,4 +1,4 @@
-#include "cli/fcgi_address.h"
+#include "fcgi/address.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/fcgi_fail.h"
+#include "fcgi/fail.h"
 #include "question/fcgi_client.h"
 #include "session/resolve.h"
 #include "util/clock.h"

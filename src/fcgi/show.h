@@ -1,4 +1,4 @@
-/* fcgi_show.h - an answer as it comes: its head is read, the rest goes to stdout and stderr. */
+/* show.h - an answer as it comes: its head is read, the rest goes to stdout and stderr. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "cli/fcgi_body.h"
+#include "fcgi/body.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/fcgi_fail.h"
+#include "fcgi/fail.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"

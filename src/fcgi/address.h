@@ -1,4 +1,4 @@
-/* fcgi_address.h - where `twinit fcgi` connects to, as an operator writes it. */
+/* address.h - where `twinit fcgi` connects to, as an operator writes it. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 #include "../util/leaks.h"
-#include "cli/fcgi_params.h"
+#include "fcgi/params.h"
 #include "util/cleanup.h"
 
 static const struct fcgi_body nothing = { .fd = FD_NONE };
@@ -124,5 +124,5 @@ int main(void)
 		TEST(test_a_path_that_is_too_long), TEST(test_the_value_of_a_pair),
 	};
 
-	return cmocka_run_group_tests_name("cli/fcgi_params", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("fcgi/params", tests, NULL, NULL);
 }

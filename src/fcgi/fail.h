@@ -1,4 +1,4 @@
-/* fcgi_fail.h - how `twinit fcgi` ends: one sentence, and the exit status that curl would give. */
+/* fail.h - how `twinit fcgi` ends: one sentence, and the exit status that curl would give. */
 #pragma once
 
 #include "util/macros.h"

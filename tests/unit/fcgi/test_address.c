@@ -1,5 +1,5 @@
 #include "../util/leaks.h"
-#include "cli/fcgi_address.h"
+#include "fcgi/address.h"
 #include "util/macros.h"
 
 static const struct row {
@@ -84,5 +84,5 @@ int main(void)
 		TEST(test_the_longest_addresses),
 	};
 
-	return cmocka_run_group_tests_name("cli/fcgi_address", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("fcgi/address", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "cli/fcgi_params.h"
+#include "fcgi/params.h"
 
 #include <errno.h>
 #include <stdio.h>

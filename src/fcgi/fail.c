@@ -1,4 +1,4 @@
-#include "cli/fcgi_fail.h"
+#include "fcgi/fail.h"
 
 #include <stdarg.h>
 #include <stdio.h>

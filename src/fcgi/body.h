@@ -1,4 +1,4 @@
-/* fcgi_body.h - the body of a request, which comes on stdin. */
+/* body.h - the body of a request, which comes on stdin. */
 #pragma once
 
 #include <stdbool.h>
