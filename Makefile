@@ -188,8 +188,8 @@ check-clang: ## everything compiles with clang, warnings as errors
 
 objects: $(CORE) $(BUILD)/src/main.o
 
-bench: deps build ## measure against bare php-fpm and other inits (root, 15 minutes; QUICK=1: 6; BENCH="roll idle")
-	@bench/deps
+bench: deps build ## measure against what else runs php-fpm (root, two hours; QUICK=1: 20 minutes; BENCH="lost wait")
+	@tools/deps --bench
 	$(PYTHON) bench/run $(if $(QUICK),--quick) $(BENCH)
 
 ##@ Look after the code

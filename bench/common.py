@@ -153,9 +153,9 @@ class Bench:
         self.tables.append(table)
         print(table.show(), flush=True)
 
-    def site(self, **options):
+    def site(self, site_class=stack.Stack, **options):
         """A Stack in a folder of its own, on free ports, that nginx asks only once a request and without its log."""
-        return stack.Stack.temporary(**{"retries": False, "access_log": False, "binary": self.twinit, **options})
+        return site_class.temporary(**{"retries": False, "access_log": False, "binary": self.twinit, **options})
 
 
 def progress(text):
@@ -184,7 +184,7 @@ def require(*programs):
     """Raises when a program is missing."""
     missing = [program for program in programs if not shutil.which(program, path=stack.PATH)]
     if missing:
-        raise BenchError("not installed: %s; `bench/deps` (or `tools/deps`) installs it" % ", ".join(missing))
+        raise BenchError("not installed: %s; `tools/deps` or `tools/deps --bench` installs it" % ", ".join(missing))
 
 
 # Load.
@@ -199,12 +199,12 @@ def total(failures):
 
 
 class Wrk:
-    """wrk with load.lua. `with Wrk(...) as load: ...; load.stop()`, or load.wait() for its whole time."""
+    """wrk with a script. `with Wrk(...) as load: ...; load.stop()`, or load.wait() for its whole time."""
 
-    def __init__(self, url, connections, seconds=600, pause_ms=0, right=""):
+    def __init__(self, url, connections, seconds=600, script="load.lua", words=("0", "")):
         # Timeout: a request that waits is a figure here, not an error.
         self._argv = ["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--timeout", "60s",
-                      "-s", str(BENCH / "load.lua"), url, "--", str(pause_ms), right]
+                      "-s", str(BENCH / script), url, "--", *map(str, words)]
         self._popen = None
 
     def __enter__(self):
@@ -225,7 +225,7 @@ class Wrk:
             raise BenchError("wrk ended without a result:\n" + output)
         found = json.loads(match[1])
         found["rate"] = found["requests"] / (found["us"] / 1e6)
-        for name in ("p50", "p99", "longest"):
+        for name in ("p50", "p99", "p999", "longest"):
             found[name] = found.pop(name + "_us") / 1000
         return found
 

@@ -27,7 +27,7 @@ def inits(bench):
              "dumb-init": ["dumb-init", "--"], "catatonit": ["catatonit", "--"]}
     found = {name: argv for name, argv in known.items() if shutil.which(str(argv[0]), path=stack.PATH)}
     for name in known.keys() - found.keys():
-        print("bench: %s is not installed, left out; `bench/deps` installs it" % name)
+        print("bench: %s is not installed, left out; `tools/deps --bench` installs it" % name)
     return found
 
 
@@ -77,7 +77,7 @@ def stripped_size(bench, path):
     """KB of a binary without symbols."""
     target = bench.folder / "stripped"
     if subprocess.run(["strip", "-o", str(target), str(path)]).returncode != 0:
-        raise BenchError("strip failed; `bench/deps` installs binutils")
+        raise BenchError("strip failed; `tools/deps --bench` installs binutils")
     return target.stat().st_size / 1000
 
 

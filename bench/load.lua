@@ -47,7 +47,8 @@ function done(summary, latency, requests)
 		local text = thread:get("failures")
 		if text ~= "" then table.insert(words, text) end
 	end
-	print(string.format('BENCH {"requests": %d, "us": %d, "p50_us": %d, "p99_us": %d, "longest_us": %d, "failures": {%s}}',
-		summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.max,
+	print(string.format('BENCH {"requests": %d, "us": %d, "p50_us": %d, "p99_us": %d, "p999_us": %d, "longest_us": %d, "failures": {%s}}',
+		summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+		latency:percentile(99.9), latency.max,
 		table.concat(words, ", ")))
 end

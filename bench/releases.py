@@ -146,7 +146,7 @@ class Peak:
 
 def one_surge(side):
     """Memory before and at its peak in a roll, and what those who ask meanwhile wait."""
-    with Wrk(side.url, WORKERS, pause_ms=5, right="pong ") as load:
+    with Wrk(side.url, WORKERS, words=(5, "pong ")) as load:
         time.sleep(0.5)  # the load is steady
         before = memory_mb(side.site.task)
         begin = time.monotonic()

@@ -139,7 +139,7 @@ def throughput(bench):
 def load_with_rolls(side, seconds, rolls):
     """Paced short requests for some seconds, with a roll every ROLL_EVERY when wanted."""
     asked, done = 0, 0
-    with Wrk(side.url, WORKERS, seconds, pause_ms=5, right="pong ") as load:
+    with Wrk(side.url, WORKERS, seconds, words=(5, "pong ")) as load:
         end = time.monotonic() + seconds - ROLL_EVERY / 2
         next_one, mark = time.monotonic() + ROLL_EVERY / 2, side.site.task.mark()
         while rolls and next_one < end:
@@ -199,7 +199,7 @@ class Slow(threading.Thread):
 
 def load_with_slow(side, rolling):
     """Short requests while one roll meets a slow request in flight."""
-    with Wrk(side.url, WORKERS // 2, pause_ms=2, right="pong ") as load:
+    with Wrk(side.url, WORKERS // 2, words=(2, "pong ")) as load:
         time.sleep(0.5)
         slow = Slow(side)
         slow.start()

@@ -1,0 +1,225 @@
+"""What an update of the code costs with twinit and with each of its peers: lost requests, waiting, mixed code, time."""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+
+import stack
+from common import BenchError, Wrk, interleave, number, progress, ratio_interval, total
+from peers import PEERS, WORKERS, Twinit
+from times import wait_answer
+from visitors import Crowd, SlowClient
+
+WAIT_MS = 10000  # the request that is in flight
+NAP_MS = 300
+MIXED_MS = 2000
+
+
+def present():
+    """The peers whose programs are there; the others are left out, and that is said."""
+    for peer in PEERS:
+        if peer.missing():
+            print("bench: %s is left out, not installed: %s; `tools/deps --bench` installs it"
+                  % (peer.name, ", ".join(peer.missing())))
+    return [peer for peer in PEERS if not peer.missing()]
+
+
+def publish(bench, name, note, rows, ratio=None):
+    """A table of {peer: {measure: samples}}; ratio names the measure that is told as a multiple of twinit's, too."""
+    columns = list(next(iter(rows.values())))
+    table = bench.table(name, note, [*columns, *(["times twinit's [95 %]"] if ratio else [])])
+    ours = rows[Twinit.name].get(ratio)
+    for peer, cells in rows.items():
+        table.add_all(peer, cells)
+        if ratio and peer != Twinit.name:
+            found = ratio_interval(cells[ratio], ours)
+            table.add(peer, "times twinit's [95 %]", "%s [%s–%s]" % tuple(map(number, found)) if found else "")
+    bench.publish(table)
+
+
+# 1: lost requests.
+
+def lost_by(bench, peer, updates):
+    """Updates of one peer under full load, every request counted."""
+    path = "/mix.php?nap=5"
+    with peer(bench) as site:
+        slow = [SlowClient(site.site.port, path, "whole") for _ in range(4)]
+        took = []
+        with Wrk(site.url(), 2 * WORKERS, script="mix.lua", words=(NAP_MS,)) as load:
+            for client in slow:
+                client.start()
+            time.sleep(1)
+            for turn in range(updates):
+                progress("lost: %s, update %d of %d" % (peer.name, turn + 1, updates))
+                begin = time.monotonic()
+                site.update()
+                took.append((time.monotonic() - begin) * 1000)
+                time.sleep(0.3)
+            found = load.stop()
+        for client in slow:
+            client.stop()
+    failures = Counter(found["failures"])
+    for client in slow:
+        failures.update(client.failures)
+    return {"requests": found["requests"] + sum(client.done for client in slow), "failed": sum(failures.values()),
+            "failed per update": sum(failures.values()) / updates, "update, ms": took, "kinds": total([failures])}
+
+
+def lost(bench):
+    """Requests lost in updates at full load: POST, short, busy and slow ones, slow clients; by kind."""
+    updates = bench.count(50, 5)
+    rows = {peer.name: lost_by(bench, peer, updates) for peer in present()}
+    publish(bench, "lost", "%d updates each under %d connections without a pause (POST; of 40 requests 3 burn 5 ms of CPU "
+            "time, one naps %d ms) and 4 slow clients; web-server retries off, but for nginx with two masters, whose way "
+            "they are; who failed asks again after 20 ms" % (updates, 2 * WORKERS, NAP_MS), rows)
+
+
+# 2: waiting.
+
+def wait_of(peer):
+    """The longest wait for a right answer while an update meets a long request."""
+    failures = []
+
+    def ask():
+        try:
+            answer = peer.site.get("/mix.php?wait=%d" % WAIT_MS)
+            if answer.status != 200:
+                failures.append("HTTP %d" % answer.status)
+        except OSError as error:
+            failures.append(type(error).__name__)
+
+    long = threading.Thread(target=ask, daemon=True)
+    with Crowd(WORKERS // 2, peer.site.port, "/ping.php", right="pong ", pause=0.005) as crowd:
+        time.sleep(0.5)
+        long.start()
+        time.sleep(0.3)
+        begin = time.monotonic()
+        peer.update()
+        took = time.monotonic() - begin
+        long.join()
+        time.sleep(0.3)
+    return {"longest wait, ms": crowd.longest_ms, "update, ms": took * 1000, "failed tries": sum(crowd.failures.values()),
+            "the long request": failures[0] if failures else "answered"}
+
+
+def wait(bench):
+    """Longest time until a right answer during an update that meets a request of ten seconds."""
+    rounds = bench.count(5, 1)
+    rows = {}
+    for kind in present():
+        with kind(bench) as peer:
+            found = []
+            for turn in range(rounds):
+                progress("wait: %s, round %d of %d" % (kind.name, turn + 1, rounds))
+                found.append(wait_of(peer))
+        rows[kind.name] = {key: [one[key] for one in found] for key in found[0]}
+        outcomes = Counter(rows[kind.name]["the long request"])
+        rows[kind.name]["the long request"] = ", ".join("%d × %s" % item[::-1] for item in outcomes.items())
+    publish(bench, "wait", "%d rounds: one update while a request of %d s is in flight; %d visitors with pauses of 5 ms, who "
+            "ask again after 20 ms when they fail: their wait is until the right answer"
+            % (rounds, WAIT_MS // 1000, WORKERS // 2), rows, "longest wait, ms")
+
+
+def continuous_of(peer, seconds, every):
+    """wrk's figures of paced short requests while an update is begun every so many seconds; 0: none."""
+    with Wrk(peer.url(), WORKERS, seconds, words=(5, "pong ")) as load:
+        end = time.monotonic() + seconds - every
+        next_one = time.monotonic() + every / 2
+        while every and next_one < end:
+            time.sleep(max(0.0, next_one - time.monotonic()))
+            peer.update()
+            next_one += every
+        return load.wait()
+
+
+def continuous(bench):
+    """p50, p99 and p99.9 while an update is begun every two seconds, against steady state."""
+    rounds, seconds, every = bench.count(5, 1), bench.count(15, 7), 2.0
+    rows = {}
+    for kind in present():
+        found = {"steady": [], "updates": []}
+        with kind(bench) as peer:
+            continuous_of(peer, 3, every)
+            for turn in range(rounds):
+                for state in ("steady", "updates") if turn % 2 == 0 else ("updates", "steady"):
+                    progress("continuous: %s, round %d of %d, %s" % (kind.name, turn + 1, rounds, state))
+                    found[state].append(continuous_of(peer, seconds, every if state == "updates" else 0))
+        row = rows[kind.name] = {}
+        for key in ("p50", "p99", "p999"):
+            for state, results in found.items():
+                row["%s %s, ms" % (key.replace("999", "99.9"), state)] = [one[key] for one in results]
+        pairs = [after["p99"] / before["p99"] for after, before in zip(found["updates"], found["steady"])]
+        row["p99, updates / steady"] = pairs
+        row["failures"] = total([one["failures"] for one in found["updates"]])
+    publish(bench, "continuous", "%d pairs of %d s, an update every %g s, %d connections with pauses of 5 ms; a failure is "
+            "an answer in the percentiles, and a quick one" % (rounds, seconds, every, WORKERS), rows)
+
+
+# 3: mixed code.
+
+def mixed_in(peer):
+    """(answers, old ones begun after the first new one had ended, answers of both releases) of one update."""
+    old = str(peer.release)
+    with Crowd(WORKERS, peer.site.port, "/mixed.php", pause=0.01) as crowd:
+        time.sleep(0.3)
+        long = threading.Thread(target=peer.site.get, args=["/mix.php?wait=%d" % MIXED_MS], daemon=True)
+        long.start()
+        time.sleep(0.1)
+        peer.update()
+        long.join()
+        time.sleep(0.3)
+    answers = [visit for visit in crowd.visits if visit.text is not None]
+    first_new = min((visit.end for visit in answers if visit.text == str(peer.release)), default=None)
+    if first_new is None:
+        raise BenchError("%s: no answer of the new release" % peer.name)
+    late = sum(visit.text == old and visit.begin > first_new for visit in answers)
+    return len(answers), late, sum(" and " in visit.text for visit in answers)
+
+
+def mixed(bench):
+    """Answers of the old release after the first of the new one, and answers that contain both."""
+    rounds = bench.count(20, 3)
+    rows = {}
+    for kind in present():
+        with kind(bench, pool={"pm.max_requests": "200"}) as peer:
+            found = []
+            for turn in range(rounds):
+                progress("mixed: %s, update %d of %d" % (kind.name, turn + 1, rounds))
+                found.append(mixed_in(peer))
+        answers, late, both = zip(*found)
+        rows[kind.name] = {"answers": sum(answers), "old after new": sum(late), "old after new per update": list(late),
+                           "of both releases": sum(both)}
+    publish(bench, "mixed", "%d updates each, %d visitors; one request of %d s in flight; a page that includes 200 files by "
+            "the path of the symlink (190 that all requests have in common, 10 of 5,000 others), which moves when the update "
+            "begins; old after new: begun when an answer of the new release was there already; "
+            "pm.max_requests = 200" % (rounds, WORKERS, MIXED_MS // 1000), rows)
+
+
+# 5: how long it takes.
+
+def time_of(peer):
+    """ms from the beginning of one update to its steps, without load."""
+    old, target = set(peer.workers()), 3 - peer.release
+    updating = threading.Thread(target=peer.update, daemon=True)
+    begin = time.monotonic()
+    updating.start()
+    new = wait_answer(peer.site, "pong %d" % target)
+    updating.join()
+    over = time.monotonic()
+    stack.wait_for("%s: the old workers are gone" % peer.name, lambda: old.isdisjoint(peer.workers()), 60, pause=0.002)
+    gone = time.monotonic()
+    time.sleep(0.3)  # the machine calms down
+    return {"first new answer, ms": (new - begin) * 1000, "update, ms": (over - begin) * 1000,
+            "last old worker gone, ms": (gone - begin) * 1000}
+
+
+def duration(bench):
+    """How long an update takes: until the first new answer, until it is over, until the last old worker is gone."""
+    rounds, kinds = bench.count(10, 3), {peer.name: peer for peer in present()}
+    with contextlib.ExitStack() as cleanup:
+        sites = {name: cleanup.enter_context(kind(bench)) for name, kind in kinds.items()}
+        found = interleave("duration", rounds, sites, lambda name: time_of(sites[name]))
+    rows = {name: {key: [one[key] for one in results] for key in results[0]} for name, results in found.items()}
+    publish(bench, "duration", "%d updates each, no load, no request in flight; asked every 3 ms" % rounds, rows,
+            "first new answer, ms")
