@@ -194,11 +194,6 @@ static void stopping(const struct news *n, struct text *line)
 	add_time(line, n->ms);
 }
 
-static void stopped(const struct news *n, struct text *line)
-{
-	text_add(line, "stopped%s%s", n->text[0] ? ": " : "", n->text);
-}
-
 static const struct {
 	const char *name;
 	enum log_level level;
@@ -233,7 +228,6 @@ static const struct {
 	[NEWS_SESSIONS_BACK] = { "sessions-back", LOG_INFO, sessions_back },
 	[NEWS_SESSIONS_DOUBT] = { "sessions-doubt", LOG_WARNING, sessions_doubt },
 	[NEWS_STOPPING] = { "stopping", LOG_INFO, stopping },
-	[NEWS_STOPPED] = { "stopped", LOG_INFO, stopped },
 };
 _Static_assert(ARRAY_SIZE(kinds) == NEWS_COUNT, "a kind of news has no row");
 

@@ -40,7 +40,6 @@ enum news_kind {
 	NEWS_SESSIONS_BACK,    /* text: where */
 	NEWS_SESSIONS_DOUBT,   /* text: a warning */
 	NEWS_STOPPING,         /* ms: the most it may take */
-	NEWS_STOPPED,
 	NEWS_COUNT,
 };
 

@@ -64,7 +64,7 @@ static void on_next(struct deadline *deadline)
 	}
 	int r = start(relay);
 	if (r < 0) {
-		log_errno(r, "cannot copy FPM's log lines, trying again");
+		log_errno(r, NOTICE_HELPER_FAILED, "", "cannot copy FPM's log lines, trying again");
 		deadline_arm(relay->loop, deadline, AGAIN_MS);
 	}
 }
@@ -78,7 +78,8 @@ static void on_end(struct helper *helper)
 		fd_close(&relay->from);
 		return;
 	}
-	log_write(LOG_WARNING, "the helper that copies FPM's log lines ended, starting another");
+	log_write(NOTICE_HELPER_DIED, "",
+	          "the helper that copies FPM's log lines ended, starting another");
 	deadline_arm(relay->loop, &relay->next, AGAIN_MS);
 }
 
