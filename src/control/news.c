@@ -1,7 +1,6 @@
 #include "control/news.h"
 
 #include <assert.h>
-#include <stdbool.h>
 
 #include "util/macros.h"
 
@@ -241,6 +240,11 @@ enum log_level news_level(enum news_kind kind)
 {
 	assert(kind < NEWS_COUNT);
 	return kinds[kind].level;
+}
+
+bool news_is_logged(enum news_kind kind)
+{
+	return kind != NEWS_REPLICA_STARTING && kind != NEWS_REPLICA_STOPPING;
 }
 
 void news_text(const struct news *news, struct text *line)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -61,6 +62,9 @@ const char *news_name(enum news_kind kind);
 
 /* How it is logged. */
 enum log_level news_level(enum news_kind kind);
+
+/* False for what is worth watching, not worth keeping: that a replica starts or stops. */
+bool news_is_logged(enum news_kind kind);
 
 /* One line for people, without newline. */
 void news_text(const struct news *news, struct text *line);

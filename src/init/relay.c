@@ -23,6 +23,19 @@ void relay_init(struct relay *relay)
 	*relay = (struct relay){ .helper.source.fd = FD_NONE, .from = FD_NONE, .to = FD_NONE };
 }
 
+/* A terminal may take a part. */
+static void write_all(const char *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(STDERR_FILENO, bytes, size);
+
+		if (n < 0)
+			_exit(EXIT_FAILURE);
+		bytes += n;
+		size -= (size_t)n;
+	}
+}
+
 static void copy_to_stderr(const void *query, int answer_fd)
 {
 	const int *from = query;
@@ -32,8 +45,7 @@ static void copy_to_stderr(const void *query, int answer_fd)
 	ssize_t n;
 
 	while ((n = read(*from, buffer, sizeof(buffer))) > 0) {
-		if (write(STDERR_FILENO, buffer, (size_t)n) < 0)
-			_exit(EXIT_FAILURE);
+		write_all(buffer, (size_t)n);
 		unsigned more = deaths_feed(&deaths, buffer, (size_t)n);
 		if (more > 0 && told < DEATHS_MAX) {
 			helper_answer(answer_fd, &more, sizeof(more));
