@@ -76,4 +76,5 @@ enum notice {
 /* Stable: "helper-died".  Never NULL. */
 const char *notice_name(enum notice notice);
 
+/* How it is logged. */
 enum log_level notice_level(enum notice notice);
