@@ -215,6 +215,21 @@ def test_a_very_long_line_is_an_object(make):
     assert said.startswith("on_event: /bin/false " + "\"\\\xfc" * 240 + " exited with status 1"), said
 
 
+def test_what_the_program_of_on_event_prints_does_not_break_a_line(make):
+    c = make(replicas=1)
+    (c.directory / "printed").write_bytes(b"\xff\xc3\"\\\x01\xc3\xbc\n" + b"\xe2\x82\xac" * 700 + b"\nno newline")
+    c.write("hook", '#!/bin/sh\n[ "$TWINIT_EVENT" != ready ] || cat "$STUB_DIR/printed"\n')
+    (c.directory / "hook").chmod(0o755)
+    c.environment["TWINIT_ON_EVENT"] = str(c.directory / "hook")
+    boot_json(c)
+    c.log.wait("no newline")
+    assert c.stop() == 0
+    said = [event["text"] for event in objects(c) if event["event"] == "on-event-output"]
+    assert said[0] == 'on_event: ??"\\\x01\u00fc' and said[-1] == "on_event: no newline", said
+    # In pieces, whose ends may be in a character.
+    assert all(set(text) <= set("on_event: \u20ac?") for text in said[1:-1]) and len(said) == 5, said
+
+
 def test_a_line_in_words_is_one_line_that_no_terminal_obeys(make):
     c = make(replicas=1)
     c.environment[os.fsdecode(b"TWINIT_" + ODD)] = "1"
