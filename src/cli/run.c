@@ -16,28 +16,39 @@
 
 enum { CONFIG_STATUS = 78 };
 
-static void warn(const char *sentence)
+static struct config config;
+
+/* Also when the configuration is wrong: then by as much of it as was read. */
+static void use_log_format(void)
 {
-	log_write(LOG_WARNING, "%s", sentence);
+	const char *asked = getenv("TWINIT_LOG_FORMAT");
+	bool text = asked && strcmp(asked, "text") == 0;
+	bool json = asked && strcmp(asked, "json") == 0;
+
+	if (json || (config.log_format == LOG_FORMAT_JSON && !text))
+		log_use_json();
 }
 
-static bool load(const char *file, struct config *config)
+static void warn(const char *sentence)
+{
+	use_log_format();
+	log_write(NOTICE_VARIABLE_IGNORED, "", "%s", sentence);
+}
+
+static bool load(const char *file)
 {
 	char error[CONFIG_ERROR_SIZE];
+	bool usable = config_load(file, environ, &config, error, warn) >= 0 &&
+	              hook_check(&config, error, sizeof(error)) >= 0;
 
-	if (config_load(file, environ, config, error, warn) < 0 ||
-	    hook_check(config, error, sizeof(error)) < 0) {
-		log_write(LOG_ERROR, "%s", error);
-		return false;
-	}
-	if (config->log_format == LOG_FORMAT_JSON)
-		log_use_json();
-	return true;
+	use_log_format();
+	if (!usable)
+		log_write(NOTICE_CONFIG_REFUSED, "", "%s", error);
+	return usable;
 }
 
 static int run(int argc, char *argv[])
 {
-	static struct config config;
 	const char *file = getenv("TWINIT_CONFIG");
 
 	for (int i = 1; i < argc; i++) {
@@ -48,7 +59,7 @@ static int run(int argc, char *argv[])
 		else
 			return command_usage(&run_command, "unexpected argument", argv[i]);
 	}
-	return load(file, &config) ? supervisor_run(file, &config) : CONFIG_STATUS;
+	return load(file) ? supervisor_run(file, &config) : CONFIG_STATUS;
 }
 
 /* --- an inherited CMD --- */
@@ -99,18 +110,16 @@ bool run_take_fpm(int argc, char *argv[])
 
 int run_fpm(int argc, char *argv[])
 {
-	static struct config config;
 	const char *file = getenv("TWINIT_CONFIG");
 
 	if (!run_take_fpm(argc, argv))
 		return CONFIG_STATUS;
-	return load(file, &config) ? supervisor_run(file, &config) : CONFIG_STATUS;
+	return load(file) ? supervisor_run(file, &config) : CONFIG_STATUS;
 }
 
 /* Its configuration says where to answer; whatever is wrong with it, the command runs. */
 int run_plain(char *argv[])
 {
-	static struct config config;
 	char error[CONFIG_ERROR_SIZE];
 	static char path[CONFIG_PATH_SIZE];
 
@@ -119,6 +128,7 @@ int run_plain(char *argv[])
 		argv[0] = path;
 	bool usable = config_load(getenv("TWINIT_CONFIG"), environ, &config, error, NULL) >= 0;
 
+	use_log_format();
 	return plain_run(usable ? &config : NULL, argv);
 }
 

@@ -1,7 +1,6 @@
 #include "control/news.h"
 
 #include <assert.h>
-#include <stdbool.h>
 
 #include "util/macros.h"
 
@@ -194,11 +193,6 @@ static void stopping(const struct news *n, struct text *line)
 	add_time(line, n->ms);
 }
 
-static void stopped(const struct news *n, struct text *line)
-{
-	text_add(line, "stopped%s%s", n->text[0] ? ": " : "", n->text);
-}
-
 static const struct {
 	const char *name;
 	enum log_level level;
@@ -233,7 +227,6 @@ static const struct {
 	[NEWS_SESSIONS_BACK] = { "sessions-back", LOG_INFO, sessions_back },
 	[NEWS_SESSIONS_DOUBT] = { "sessions-doubt", LOG_WARNING, sessions_doubt },
 	[NEWS_STOPPING] = { "stopping", LOG_INFO, stopping },
-	[NEWS_STOPPED] = { "stopped", LOG_INFO, stopped },
 };
 _Static_assert(ARRAY_SIZE(kinds) == NEWS_COUNT, "a kind of news has no row");
 
@@ -247,6 +240,11 @@ enum log_level news_level(enum news_kind kind)
 {
 	assert(kind < NEWS_COUNT);
 	return kinds[kind].level;
+}
+
+bool news_is_logged(enum news_kind kind)
+{
+	return kind != NEWS_REPLICA_STARTING && kind != NEWS_REPLICA_STOPPING;
 }
 
 void news_text(const struct news *news, struct text *line)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -40,7 +41,6 @@ enum news_kind {
 	NEWS_SESSIONS_BACK,    /* text: where */
 	NEWS_SESSIONS_DOUBT,   /* text: a warning */
 	NEWS_STOPPING,         /* ms: the most it may take */
-	NEWS_STOPPED,
 	NEWS_COUNT,
 };
 
@@ -62,6 +62,9 @@ const char *news_name(enum news_kind kind);
 
 /* How it is logged. */
 enum log_level news_level(enum news_kind kind);
+
+/* False for what is worth watching, not worth keeping: that a replica starts or stops. */
+bool news_is_logged(enum news_kind kind);
 
 /* One line for people, without newline. */
 void news_text(const struct news *news, struct text *line);

@@ -120,8 +120,8 @@ static bool welcome(struct server *server, int fd)
 	if (peer.uid != 0 && peer.uid != geteuid())
 		return false;
 	if (peer.pid > 0 && server->is_below_master(server, peer.pid)) {
-		log_write(LOG_WARNING, "control: process %d below an FPM master asked, ignoring it",
-		          peer.pid);
+		log_write(NOTICE_CONTROL_REFUSED, "",
+		          "control: process %d below an FPM master asked, ignoring it", peer.pid);
 		return false;
 	}
 	return true;

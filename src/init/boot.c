@@ -23,7 +23,7 @@ static void fail(struct supervisor *s, int status, const struct app *app, const 
 	struct text said = TEXT(s->stop_why);
 
 	text_add(&said, "%s: %s", app->config.name, why);
-	log_write(LOG_ERROR, "%s", s->stop_why);
+	log_write(NOTICE_BOOT_FAILED, app->config.name, "%s", why);
 	shutdown_begin(s, status, false);
 }
 
@@ -91,11 +91,12 @@ void boot_begin(struct supervisor *supervisor)
 static void say_isolation(const struct app *app)
 {
 	if (app->config.release[0] == '\0')
-		log_write(LOG_INFO, "%s: code is in the image, no release to pin%s%s",
-		          app->config.name, app->pin_why[0] ? "; " : "", app->pin_why);
+		log_write(NOTICE_ISOLATION, app->config.name,
+		          "code is in the image, no release to pin%s%s",
+		          app->pin_why[0] ? "; " : "", app->pin_why);
 	else
-		log_write(app->pin == PIN_NONE ? LOG_WARNING : LOG_INFO, "%s: isolation %s%s%s%s",
-		          app->config.name, pin_name(app->pin),
+		log_write(app->pin == PIN_NONE ? NOTICE_ISOLATION_NONE : NOTICE_ISOLATION,
+		          app->config.name, "isolation %s%s%s%s", pin_name(app->pin),
 		          app->pin == PIN_NONE ? ", releases may mix" : "",
 		          app->pin_why[0] ? "; " : "", app->pin_why);
 }
@@ -185,10 +186,9 @@ static int open_lanes(struct app *app)
 		app->steered = app->steered && app->lanes[i].steered;
 	}
 	if (!app->steered)
-		log_write(LOG_WARNING,
-		          "%s: this kernel does not steer connections; old and new masters share "
-		          "one socket during a roll, and a bad release may get visitors",
-		          app->config.name);
+		log_write(NOTICE_NOT_STEERED, app->config.name,
+		          "this kernel does not steer connections; old and new masters share "
+		          "one socket during a roll, and a bad release may get visitors");
 	return 0;
 }
 
@@ -197,7 +197,7 @@ static void start_masters(struct supervisor *s)
 	int r = output_prepare(s);
 
 	if (r < 0) {
-		log_errno(r, "cannot give the masters a stderr");
+		log_errno(r, NOTICE_BOOT_FAILED, "", "cannot give the masters a stderr");
 		shutdown_begin(s, EXIT_CONFIG, false);
 		return;
 	}

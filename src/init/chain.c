@@ -221,7 +221,8 @@ static void on_look_end(struct helper *helper)
 {
 	struct app *app = container_of(helper, struct app, chain_look);
 
-	log_write(LOG_WARNING, "%s: the helper that asks PHP for a session %s", app->config.name,
+	log_write(NOTICE_SESSION_UNPROVED, app->config.name,
+	          "the helper that asks PHP for a session %s",
 	          helper->late ? "took too long" : "died");
 	app->chain_failed = true;
 	answers_sessions_asked(app);
@@ -240,7 +241,8 @@ void chain_look(struct app *app)
 	the_query.findings_fd = app->findings;
 	int r = start(app, &the_query, &app->chain_look);
 	if (r < 0) {
-		log_errno(r, "%s: cannot ask PHP for a session", app->config.name);
+		log_errno(r, NOTICE_SESSION_UNPROVED, app->config.name,
+		          "cannot ask PHP for a session");
 		answers_sessions_asked(app);
 	}
 }

@@ -82,8 +82,8 @@ void cutover_to_candidate(struct app *app)
 	if (lingers || app->lanes_count > 1)
 		r = keep_way_back(app);
 	if (r < 0 && lingers) {
-		log_errno(r, "%s: cannot keep a way back, rolling without linger",
-		          app->config.name);
+		log_errno(r, NOTICE_LINGER_SKIPPED, app->config.name,
+		          "cannot keep a way back, rolling without linger");
 		lingers = false;
 	}
 	r = steer(app, lane);
@@ -118,7 +118,8 @@ bool cutover_from_lost_lane(struct app *app)
 		return false;
 	int r = steer(app, lane);
 	if (r < 0) {
-		log_errno(r, "%s: cannot move to lane %c", app->config.name, lane_letter(lane));
+		log_errno(r, NOTICE_CUTOVER_FAILED, app->config.name, "cannot move to lane %c",
+		          lane_letter(lane));
 		return false;
 	}
 	app->lane = lane;
@@ -155,8 +156,8 @@ void cutover_back(struct app *app)
 
 	explain_return(app);
 	if (r < 0) {
-		log_errno(r, "%s: cannot move the connections back (%s)", app->config.name,
-		          app->why);
+		log_errno(r, NOTICE_BACK_FAILED, app->config.name,
+		          "cannot move the connections back (%s)", app->why);
 		rollout_return_failed(&app->rollout);
 		return;
 	}

@@ -110,8 +110,8 @@ static void give_up(struct app *app)
 static void lose_sight(struct app *app, const char *why)
 {
 	give_up(app);
-	log_write(LOG_ERROR, "%s: deploy refused: %s; look where %s points", app->config.name, why,
-	          app->config.release);
+	log_write(NOTICE_DEPLOY_UNCLEAR, app->config.name,
+	          "deploy refused: %s; look where %s points", why, app->config.release);
 	answer(app, EXIT_FAILURE, "deploy refused: %s; look where %s points", why,
 	       app->config.release);
 }
@@ -119,7 +119,8 @@ static void lose_sight(struct app *app, const char *why)
 static void fail(struct app *app, const char *why)
 {
 	give_up(app);
-	log_write(LOG_ERROR, "%s: deploy refused, nothing was touched: %s", app->config.name, why);
+	log_write(NOTICE_DEPLOY_REFUSED, app->config.name,
+	          "deploy refused, nothing was touched: %s", why);
 	answer(app, EXIT_FAILURE, "deploy refused, nothing was touched: %s", why);
 }
 
@@ -159,10 +160,11 @@ static void on_pointed(struct app *app, const struct pointing *pointing)
 static void say_back(const struct app *app, int error)
 {
 	if (error == -EBUSY)
-		log_write(LOG_WARNING, "%s: %s was moved meanwhile and stays as it is",
-		          app->config.name, app->config.release);
+		log_write(NOTICE_LINK_MOVED, app->config.name,
+		          "%s was moved meanwhile and stays as it is", app->config.release);
 	else
-		log_errno(error, "%s: cannot point %s back", app->config.name, app->config.release);
+		log_errno(error, NOTICE_LINK_STUCK, app->config.name, "cannot point %s back",
+		          app->config.release);
 }
 
 /* @from and @to: what the link said and says, where it moved. */
@@ -343,7 +345,8 @@ static bool take_back(struct app *app)
 
 	app->deploy.step = DEPLOY_RETURNING;
 	if (r < 0) {
-		log_errno(r, "%s: cannot point %s back", app->config.name, app->config.release);
+		log_errno(r, NOTICE_LINK_STUCK, app->config.name, "cannot point %s back",
+		          app->config.release);
 		app->deploy.step = DEPLOY_NONE;
 	}
 	return r >= 0;

@@ -18,18 +18,6 @@ static void start_next(struct supervisor *s);
 
 /* --- what is wrong with it --- */
 
-PRINTF_LIKE(2, 3) static void warn(const char *name, const char *format, ...)
-{
-	char buffer[CONFIG_PATH_SIZE + NOTIFY_LINE_SIZE + 128];
-	struct text line = TEXT(buffer);
-	va_list args;
-
-	va_start(args, format);
-	text_vadd(&line, format, args);
-	va_end(args);
-	log_event(LOG_WARNING, name, "", buffer);
-}
-
 /*
  * Not of each event, but again after it has worked in between.  Runs that were under way when it
  * was said have the same trouble, whatever began and worked since.
@@ -40,24 +28,16 @@ static void complain(struct supervisor *s, unsigned number, const char *why)
 
 	if (events->complained || number <= events->said_until)
 		return;
-	warn("on-event-failed",
-	     "on_event: %s %s; nothing else depends on it, and this is not said again until it "
-	     "has worked",
-	     s->config->on_event, why);
+	log_write(
+		NOTICE_ON_EVENT_FAILED, "",
+		"on_event: %s %s; nothing else depends on it, and this is not said again until it "
+		"has worked",
+		s->config->on_event, why);
 	events->complained = true;
 	events->said_until = events->starts;
 }
 
 /* --- runs --- */
-
-static void say_line(const char *line)
-{
-	char buffer[NOTIFY_LINE_SIZE + 32];
-	struct text text = TEXT(buffer);
-
-	text_add(&text, "on_event: %s", line);
-	log_event(LOG_INFO, "on-event-output", "", buffer);
-}
 
 static void say_cut(struct event_run *run)
 {
@@ -65,10 +45,10 @@ static void say_cut(struct event_run *run)
 
 	run->flooded = true;
 	if (!s->events.flooded)
-		warn("on-event-cut",
-		     "on_event: the rest of what it prints is cut, %d lines of a run are "
-		     "enough",
-		     NOTIFY_LINES_MAX);
+		log_write(NOTICE_ON_EVENT_CUT, "",
+		          "on_event: the rest of what it prints is cut, %d lines of a run are "
+		          "enough",
+		          NOTIFY_LINES_MAX);
 	s->events.flooded = true;
 }
 
@@ -96,7 +76,7 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	answer.text[sizeof(answer.text) - 1] = '\0';
 	switch (answer.kind) {
 	case NOTIFY_LINE:
-		say_line(answer.text);
+		log_write(NOTICE_ON_EVENT_OUTPUT, "", "on_event: %s", answer.text);
 		break;
 	case NOTIFY_CUT:
 		say_cut(run);
@@ -211,10 +191,10 @@ static uint64_t now_since_1970(void)
 static void drop(struct supervisor *s)
 {
 	if (s->events.dropped++ == 0)
-		warn("on-event-dropped",
-		     "on_event: %d events wait for the program, dropping others until it has "
-		     "caught up",
-		     EVENTS_WAITING_MAX);
+		log_write(NOTICE_ON_EVENT_DROPPED, "",
+		          "on_event: %d events wait for the program, dropping others until it has "
+		          "caught up",
+		          EVENTS_WAITING_MAX);
 }
 
 /* The end of the container goes before what waits: its time is short. */

@@ -230,12 +230,12 @@ static bool fits(struct app *app)
 
 	if (room_surge(room, config->replicas, wanted, &possible)) {
 		if (possible < wanted)
-			log_write(LOG_WARNING,
-			          "%s: the container's limits leave room for %u more replicas of "
+			log_write(NOTICE_SURGE_LOWERED, app->config.name,
+			          "the container's limits leave room for %u more replicas of "
 			          "%u MiB "
 			          "and %u processes, rolling with surge %u instead of %u",
-			          app->config.name, possible, mebibytes(room->memory_each),
-			          (unsigned)room->pids_each, possible, wanted);
+			          possible, mebibytes(room->memory_each), (unsigned)room->pids_each,
+			          possible, wanted);
 		config->surge = possible;
 		return true;
 	}

@@ -173,8 +173,8 @@ static void on_drain_end(struct helper *helper)
 {
 	struct lane_watch *watch = container_of(helper, struct lane_watch, drain);
 
-	log_write(LOG_ERROR, "%s: the helper that watches the drain died, starting another",
-	          watch->app->config.name);
+	log_write(NOTICE_HELPER_DIED, watch->app->config.name,
+	          "the helper that watches the drain died, starting another");
 	drain_again(watch);
 }
 
@@ -248,7 +248,8 @@ static void start_drain(struct lane_watch *watch)
 	r = helper_start(&watch->drain, &s->loop, &s->inheritance, &question);
 	watch->drain_over = false;
 	if (r < 0) {
-		log_errno(r, "%s: cannot watch the drain, trying again", app->config.name);
+		log_errno(r, NOTICE_HELPER_FAILED, app->config.name,
+		          "cannot watch the drain, trying again");
 		drain_again(watch);
 	}
 }
@@ -307,8 +308,8 @@ static void watch_lane(struct lane_watch *watch, bool rescues)
 			continue;
 		int r = rescues ? loop_watch(loop, source) : loop_watch_shut(loop, source);
 		if (r < 0)
-			log_errno(r, "%s: cannot watch lane %c", app->config.name,
-			          lane_letter(watch->lane));
+			log_errno(r, NOTICE_LANE_UNWATCHED, app->config.name,
+			          "cannot watch lane %c", lane_letter(watch->lane));
 	}
 }
 
@@ -395,8 +396,8 @@ int lane_prepare(struct app *app, unsigned lane)
 		int r = lanes_prepare(&app->lanes[i], lane);
 
 		if (r < 0)
-			return log_errno(r, "%s: cannot prepare lane %c", app->config.name,
-			                 lane_letter(lane));
+			return log_errno(r, NOTICE_LANE_FAILED, app->config.name,
+			                 "cannot prepare lane %c", lane_letter(lane));
 	}
 	return 0;
 }

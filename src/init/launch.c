@@ -220,8 +220,8 @@ int launch_master(struct master *master)
 
 	name_program(master, program_link);
 	if (release_refresh(&generation->release) < 0)
-		log_write(LOG_WARNING, "%s: release '%s' was removed while it is in use",
-		          master->app->config.name, generation->release.path);
+		log_write(NOTICE_RELEASE_REMOVED, master->app->config.name,
+		          "release '%s' was removed while it is in use", generation->release.path);
 	text_add(&preload_text, "opcache.preload=%s", generation->fpm.preload);
 	if (generation->fpm.preload[0] == '\0')
 		argv[4] = NULL;

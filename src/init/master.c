@@ -202,8 +202,9 @@ static void on_trial_again(struct deadline *deadline)
 static void signal_master(const struct master *master, int number)
 {
 	if (master->child.pid > 0 && kill(master->child.pid, number) < 0)
-		log_errno(-errno, "%s/%u: cannot send %s to pid %d", master->app->config.name,
-		          master->number, strsignal(number), master->child.pid);
+		log_errno(-errno, NOTICE_SIGNAL_FAILED, master->app->config.name,
+		          "replica %u: cannot send %s to pid %d", master->number, strsignal(number),
+		          master->child.pid);
 }
 
 void master_kill(const struct master *master)

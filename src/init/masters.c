@@ -32,7 +32,7 @@ void master_start(struct app *app, struct generation *generation, enum group gro
 	struct master *master = free_place(app);
 
 	if (!master) {
-		log_write(LOG_ERROR, "%s: no place for one more master", app->config.name);
+		log_write(NOTICE_NO_PLACE, app->config.name, "no place for one more master");
 		return;
 	}
 	master->group = group;

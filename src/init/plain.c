@@ -116,7 +116,8 @@ NORETURN static void run_child(const struct plain *p, char *const argv[])
 	signals_ignore(&p->ignored);
 	execvp(argv[0], argv);
 	int error = errno;
-	log_errno(-error, "cannot run '%s' (see twinit help for twinit's own commands)", argv[0]);
+	log_errno(-error, NOTICE_COMMAND_FAILED, "",
+	          "cannot run '%s' (see twinit help for twinit's own commands)", argv[0]);
 	_exit(error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }
 
@@ -225,7 +226,8 @@ static void answer_clients(struct plain *p, const struct config *config)
 	p->server.on_request = on_request;
 	int r = server_open(&p->server, &p->loop, p->run.fd);
 	if (r < 0)
-		log_errno(r, "cannot answer commands in %s, ignoring", p->run.path);
+		log_errno(r, NOTICE_CONTROL_FAILED, "", "cannot answer commands in %s, ignoring",
+		          p->run.path);
 }
 
 /* --- all of it --- */
@@ -279,7 +281,8 @@ int plain_run(const struct config *config, char *const argv[])
 	if (r >= 0)
 		p.pid = fork();
 	if (r < 0 || p.pid < 0) {
-		log_errno(r < 0 ? r : -errno, "cannot start '%s'", argv[0]);
+		log_errno(r < 0 ? r : -errno, NOTICE_COMMAND_FAILED, "", "cannot start '%s'",
+		          argv[0]);
 		return NOT_EXECUTABLE;
 	}
 	if (p.pid == 0)
@@ -290,7 +293,8 @@ int plain_run(const struct config *config, char *const argv[])
 	while (!p.done) {
 		r = loop_turn(&p.loop);
 		if (r < 0)
-			log_errno(r, "cannot wait for events, trying again");
+			log_errno(r, NOTICE_WAIT_FAILED, "",
+			          "cannot wait for events, trying again");
 		advance(&p);
 	}
 	clean_up(&p);

@@ -27,10 +27,9 @@ static void say_privileges(const struct app *app)
 	const struct settings_answer *before = app->active ? &app->active->fpm : NULL;
 
 	if (now->identity.uid == 0 && geteuid() == 0 && !(before && before->caps == now->caps))
-		log_write(LOG_INFO,
-		          "%s: pools have several users or chroot, so masters stay root, with "
+		log_write(NOTICE_MASTERS_ROOT, app->config.name,
+		          "pools have several users or chroot, so masters stay root, with "
 		          "SETUID, SETGID, KILL%s%s%s only",
-		          app->config.name,
 		          now->caps & CAP_BIT(CAP_SYS_CHROOT) ? ", SYS_CHROOT" : "",
 		          now->caps & CAP_BIT(CAP_SYS_PTRACE) ? ", SYS_PTRACE" : "",
 		          now->caps & CAP_BIT(CAP_SYS_NICE) ? ", SYS_NICE" : "");
@@ -43,23 +42,20 @@ static void say_confinement(const struct app *app)
 	const bool first = !before || before->app.confine != now->app.confine;
 
 	if (now->app.confine == CONFINE_OFF && first)
-		log_write(LOG_WARNING,
-		          "%s: confine = off, so PHP has no syscall filter but the container's",
-		          app->config.name);
+		log_write(NOTICE_CONFINE_OFF, app->config.name,
+		          "confine = off, so PHP has no syscall filter but the container's");
 	if (now->app.confine == CONFINE_OFF)
 		return;
 	if (now->app.confine == CONFINE_STANDARD && first && !filter_is_present())
-		log_write(LOG_INFO,
-		          "%s: the container has no syscall filter, so PHP gets a list of what is "
-		          "allowed, too",
-		          app->config.name);
+		log_write(NOTICE_CONFINE_ALLOW_LIST, app->config.name,
+		          "the container has no syscall filter, so PHP gets a list of what is "
+		          "allowed, too");
 	if (now->needs.ptrace && !(before && before->needs.ptrace))
-		log_write(LOG_INFO,
-		          "%s: request_slowlog_timeout is set, so the syscall filter allows ptrace",
-		          app->config.name);
+		log_write(NOTICE_CONFINE_OPENED, app->config.name,
+		          "request_slowlog_timeout is set, so the syscall filter allows ptrace");
 	if (now->needs.chroot && !(before && before->needs.chroot))
-		log_write(LOG_INFO, "%s: a pool has chroot, so the syscall filter allows it",
-		          app->config.name);
+		log_write(NOTICE_CONFINE_OPENED, app->config.name,
+		          "a pool has chroot, so the syscall filter allows it");
 }
 
 void power_say(const struct app *app)

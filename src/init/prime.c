@@ -95,9 +95,9 @@ void prime_begin(struct app *app)
 	for (unsigned i = 0; i < query.count; i++)
 		fd_close(&query.fds[i]);
 	if (r < 0)
-		log_write(LOG_WARNING,
-		          "%s: cannot warm up the workers of visitors, going on without: %s",
-		          app->config.name, strerror(-r));
+		log_write(NOTICE_WARM_UP_SKIPPED, app->config.name,
+		          "cannot warm up the workers of visitors, going on without: %s",
+		          strerror(-r));
 }
 
 void prime_stop(struct app *app)

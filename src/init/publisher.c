@@ -37,9 +37,9 @@ static void conclude_active(struct app *app, const char *why)
 {
 	text_copy_cut(app->publish_why, sizeof(app->publish_why), why ? why : "");
 	if (why)
-		log_write(LOG_ERROR,
-		          "%s: cannot publish release %s at %s, static files stay as they were: %s",
-		          app->config.name, app->active->release.name, app->config.publish, why);
+		log_write(NOTICE_PUBLISH_FAILED, app->config.name,
+		          "cannot publish release %s at %s, static files stay as they were: %s",
+		          app->active->release.name, app->config.publish, why);
 }
 
 /* @why: NULL when it worked. */

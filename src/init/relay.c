@@ -23,6 +23,19 @@ void relay_init(struct relay *relay)
 	*relay = (struct relay){ .helper.source.fd = FD_NONE, .from = FD_NONE, .to = FD_NONE };
 }
 
+/* A terminal may take a part. */
+static void write_all(const char *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(STDERR_FILENO, bytes, size);
+
+		if (n < 0)
+			_exit(EXIT_FAILURE);
+		bytes += n;
+		size -= (size_t)n;
+	}
+}
+
 static void copy_to_stderr(const void *query, int answer_fd)
 {
 	const int *from = query;
@@ -32,8 +45,7 @@ static void copy_to_stderr(const void *query, int answer_fd)
 	ssize_t n;
 
 	while ((n = read(*from, buffer, sizeof(buffer))) > 0) {
-		if (write(STDERR_FILENO, buffer, (size_t)n) < 0)
-			_exit(EXIT_FAILURE);
+		write_all(buffer, (size_t)n);
 		unsigned more = deaths_feed(&deaths, buffer, (size_t)n);
 		if (more > 0 && told < DEATHS_MAX) {
 			helper_answer(answer_fd, &more, sizeof(more));
@@ -64,7 +76,7 @@ static void on_next(struct deadline *deadline)
 	}
 	int r = start(relay);
 	if (r < 0) {
-		log_errno(r, "cannot copy FPM's log lines, trying again");
+		log_errno(r, NOTICE_HELPER_FAILED, "", "cannot copy FPM's log lines, trying again");
 		deadline_arm(relay->loop, deadline, AGAIN_MS);
 	}
 }
@@ -78,7 +90,8 @@ static void on_end(struct helper *helper)
 		fd_close(&relay->from);
 		return;
 	}
-	log_write(LOG_WARNING, "the helper that copies FPM's log lines ended, starting another");
+	log_write(NOTICE_HELPER_DIED, "",
+	          "the helper that copies FPM's log lines ended, starting another");
 	deadline_arm(relay->loop, &relay->next, AGAIN_MS);
 }
 

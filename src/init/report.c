@@ -14,8 +14,7 @@ void report(struct supervisor *supervisor, const struct news *news)
 	struct text line = TEXT(buffer);
 	struct wire_reply reply = { .kind = WIRE_NEWS, .news = *news };
 
-	/* That a replica starts or stops is worth watching, not worth keeping. */
-	if (news->kind != NEWS_REPLICA_STARTING && news->kind != NEWS_REPLICA_STOPPING) {
+	if (news_is_logged(news->kind)) {
 		news_text(news, &line);
 		log_event(news_level(news->kind), news_name(news->kind), news->app, buffer);
 	}

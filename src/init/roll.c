@@ -127,7 +127,8 @@ static void open_relay(struct app *app)
 		return;
 	int r = relay_open(&app->candidate->relay, &s->loop, &s->inheritance);
 	if (r < 0)
-		log_errno(r, "%s: cannot watch whether workers die", app->config.name);
+		log_errno(r, NOTICE_DEATHS_UNSEEN, app->config.name,
+		          "cannot watch whether workers die");
 }
 
 static void build(struct app *app, unsigned count)

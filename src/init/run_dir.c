@@ -73,20 +73,21 @@ struct pin_cover run_dir_cover(const struct run_dir *run)
 void run_dir_say(const struct config *config, const struct run_dir *run)
 {
 	if (run->refused < 0)
-		log_write(LOG_INFO, "run_dir %s cannot be used (%s), taking %s", config->run_dir,
-		          reason(run->refused), run->path);
+		log_write(NOTICE_RUN_DIR_FALLBACK, "", "run_dir %s cannot be used (%s), taking %s",
+		          config->run_dir, reason(run->refused), run->path);
 }
 
 void run_dir_complain(const struct config *config, int error)
 {
 	if (error == -EWOULDBLOCK)
 		log_write(
-			LOG_ERROR,
+			NOTICE_RUN_DIR_TAKEN, "",
 			"a twinit runs already in %s; see `twinit help` for how to talk to it, or "
 			"set another run_dir",
 			config->run_dir);
 	else
-		log_write(LOG_ERROR, "cannot use run_dir %s%s: %s", config->run_dir,
+		log_write(NOTICE_RUN_DIR_UNUSABLE, "", "cannot use run_dir %s%s: %s",
+		          config->run_dir,
 		          config->run_dir_set ? "" : " nor one of its fall-backs; set run_dir",
 		          reason(error));
 }

@@ -80,8 +80,9 @@ static void tell(struct app *app, const struct store_report *before)
 	if (now->warning[0] != '\0' && !same(now->warning, before->warning))
 		report_text(app, NEWS_SESSIONS_DOUBT, "%s", now->warning);
 	if (now->released > 0)
-		log_write(LOG_INFO, "%s: released %u session lock%s that killed workers had left",
-		          app->config.name, now->released, now->released == 1 ? "" : "s");
+		log_write(NOTICE_LOCKS_RELEASED, app->config.name,
+		          "released %u session lock%s that killed workers had left", now->released,
+		          now->released == 1 ? "" : "s");
 	app->store_lost = now->state == STORE_FAILED && may_say;
 }
 
@@ -184,7 +185,8 @@ void sessions_ask(struct app *app)
 		return;
 	r = sessions_start(app, app->active->sources, false, &app->stores, on_answer, on_end);
 	if (r < 0) {
-		log_errno(r, "%s: cannot ask the session store", app->config.name);
+		log_errno(r, NOTICE_HELPER_FAILED, app->config.name,
+		          "cannot ask the session store");
 		schedule(app);
 	}
 }
@@ -246,8 +248,8 @@ void sessions_leave(struct app *app)
 	app->stores.on_end = on_left;
 	int r = helper_start(&app->stores, &s->loop, &s->inheritance, &question);
 	if (r < 0)
-		log_errno(r, "%s: cannot delete the member key, it expires by itself",
-		          app->config.name);
+		log_errno(r, NOTICE_MEMBER_KEY_LEFT, app->config.name,
+		          "cannot delete the member key, it expires by itself");
 }
 
 void sessions_stop(struct app *app)

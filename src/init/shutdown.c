@@ -46,8 +46,8 @@ static void drain_app(struct app *app)
 		int r = lanes_refuse_new(&app->lanes[i]);
 
 		if (r < 0)
-			log_errno(r, "%s: cannot turn new connections away, ignoring",
-			          app->config.name);
+			log_errno(r, NOTICE_LANES_STAY_OPEN, app->config.name,
+			          "cannot turn new connections away, ignoring");
 	}
 	deliver_all(app, EVENT_DRAIN);
 }
@@ -66,7 +66,7 @@ static void on_limit(struct deadline *deadline)
 {
 	struct supervisor *s = container_of(deadline, struct supervisor, stop_limit);
 
-	log_write(LOG_WARNING, "stop_timeout is over, killing what is left");
+	log_write(NOTICE_STOP_TIMEOUT, "", "stop_timeout is over, killing what is left");
 	masters_kill_all(s);
 	s->done = true;
 }

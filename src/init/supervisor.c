@@ -104,7 +104,7 @@ static void on_exit_of(const siginfo_t *info, void *context)
 static void roll_all(struct supervisor *s)
 {
 	if (s->stop != STOP_NONE) {
-		log_write(LOG_WARNING, "asked to roll while stopping, ignoring");
+		log_write(NOTICE_ROLL_IGNORED, "", "asked to roll while stopping, ignoring");
 		return;
 	}
 	for (size_t i = 0; i < s->app_count; i++)
@@ -135,7 +135,7 @@ static bool from_below(struct supervisor *s, const struct signalfd_siginfo *info
 
 	if (info->ssi_pid == 0 || !is_below_master(s, (pid_t)info->ssi_pid, if_gone))
 		return false;
-	log_write(LOG_WARNING,
+	log_write(NOTICE_SIGNAL_IGNORED, "",
 	          "ignoring '%s' from process %u, which is PHP's, or is gone already and may have "
 	          "been",
 	          strsignal((int)info->ssi_signo), info->ssi_pid);
@@ -149,7 +149,8 @@ static bool is_welcome(struct supervisor *s, const struct signalfd_siginfo *info
 		return true;
 	if (has_sender(info))
 		return !from_below(s, info);
-	log_write(LOG_WARNING, "ignoring '%s', which does not say who sent it (code %d); use kill",
+	log_write(NOTICE_SIGNAL_IGNORED, "",
+	          "ignoring '%s', which does not say who sent it (code %d); use kill",
 	          strsignal((int)info->ssi_signo), info->ssi_code);
 	return false;
 }
@@ -215,7 +216,8 @@ static int loop(struct supervisor *s)
 		int r = loop_turn(&s->loop);
 
 		if (r < 0)
-			log_errno(r, "cannot wait for events, trying again");
+			log_errno(r, NOTICE_WAIT_FAILED, "",
+			          "cannot wait for events, trying again");
 		advance(s);
 	}
 	return s->exit_status;
@@ -352,7 +354,7 @@ static int prepare(struct supervisor *s)
 	if (r >= 0)
 		r = make_apps(s);
 	if (r < 0)
-		return log_errno(r, "cannot start");
+		return log_errno(r, NOTICE_BOOT_FAILED, "", "cannot start");
 	r = run_dir_open(s->config, &s->run);
 	if (r < 0) {
 		run_dir_complain(s->config, r);
@@ -361,9 +363,12 @@ static int prepare(struct supervisor *s)
 	run_dir_say(s->config, &s->run);
 	r = chain_prepare(s);
 	if (r < 0)
-		return log_errno(r, "cannot write into %s/pin", s->run.path);
+		return log_errno(r, NOTICE_BOOT_FAILED, "", "cannot write into %s/pin",
+		                 s->run.path);
 	r = open_server(s);
-	return r < 0 ? log_errno(r, "cannot listen on %s/" WIRE_SOCKET, s->run.path) : 0;
+	return r < 0 ? log_errno(r, NOTICE_BOOT_FAILED, "", "cannot listen on %s/" WIRE_SOCKET,
+	                         s->run.path)
+	             : 0;
 }
 
 static void clean_up(struct supervisor *s)
@@ -405,12 +410,13 @@ int supervisor_run(const char *config_file, const struct config *config)
 	s.reap_again.on_due = on_reap_again;
 	if (prepare(&s) < 0)
 		return EXIT_CONFIG;
-	log_write(LOG_INFO, "twinit %s, pid %d, run_dir %s", TWINIT_VERSION, getpid(), s.run.path);
+	log_write(NOTICE_STARTED, "", "twinit %s, pid %d, run_dir %s", TWINIT_VERSION, getpid(),
+	          s.run.path);
 	boot_begin(&s);
 	boot_advance(&s);
 	shutdown_advance(&s);
 	int status = loop(&s);
 	clean_up(&s);
-	log_write(LOG_INFO, "stopped, exit status %d", status);
+	log_write(NOTICE_STOPPED, "", "stopped, exit status %d", status);
 	return status;
 }

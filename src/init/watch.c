@@ -53,8 +53,8 @@ static void on_end(struct helper *helper)
 {
 	struct app *app = container_of(helper, struct app, watch.vigil);
 
-	log_write(LOG_WARNING, "%s: the helper that watches its health died, starting another",
-	          app->config.name);
+	log_write(NOTICE_HELPER_DIED, app->config.name,
+	          "the helper that watches its health died, starting another");
 	deadline_arm(&app->supervisor->loop, &app->watch.again, AGAIN_MS);
 }
 
@@ -97,7 +97,8 @@ static void keep_vigil(struct app *app)
 	app->watch.vigil.on_end = on_end;
 	int r = helper_start(&app->watch.vigil, &s->loop, &s->inheritance, &question);
 	if (r < 0) {
-		log_errno(r, "%s: cannot watch its health, trying again", app->config.name);
+		log_errno(r, NOTICE_HELPER_FAILED, app->config.name,
+		          "cannot watch its health, trying again");
 		deadline_arm(&s->loop, &app->watch.again, AGAIN_MS);
 	}
 }

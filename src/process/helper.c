@@ -128,7 +128,7 @@ NORETURN static void run_child(const struct question *question,
 	int r = setpgid(0, 0) < 0 ? -errno
 	                          : give_up_power(&kinds[question->power], &question->identity);
 	if (r < 0) {
-		log_errno(r, "cannot confine a helper");
+		log_errno(r, NOTICE_HELPER_UNCONFINED, "", "cannot confine a helper");
 		_exit(EXIT_FAILURE);
 	}
 	question->run(question->query, answer_fd);

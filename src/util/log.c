@@ -12,7 +12,7 @@
 #include "util/text.h"
 
 enum {
-	MESSAGE_SIZE = 1536,
+	MESSAGE_SIZE = 2560,
 	JSON_END_SIZE = 16, /* an escaped byte and what closes the object */
 	LINE_SIZE = 4096,   /* PIPE_BUF: lines of several writers never mix */
 };
@@ -56,26 +56,36 @@ const char *log_level_name(enum log_level level)
 	return level_words[level];
 }
 
+/* @length: 0 for a byte that is no UTF-8, as which no reader takes an object. */
+static void add_json_character(struct text *line, const char *character, size_t length)
+{
+	unsigned char byte = (unsigned char)*character;
+
+	if (length == 0)
+		text_add(line, "?");
+	else if (byte == '"' || byte == '\\')
+		text_add(line, "\\%c", byte);
+	else if (byte < 0x20 || byte == 0x7f)
+		text_add(line, "\\u%04x", byte);
+	else
+		text_add(line, "%.*s", (int)length, character);
+}
+
 static void add_json_string(struct text *line, const char *key, const char *value)
 {
 	text_add(line, "\"%s\":\"", key);
-	for (; *value; value++) {
-		unsigned char byte = (unsigned char)*value;
+	while (*value) {
+		size_t length = text_character(value);
 
 		/* Whatever must be left out, the object stays one. */
 		if (line->size - line->length < JSON_END_SIZE)
 			break;
-		if (byte == '"' || byte == '\\')
-			text_add(line, "\\%c", byte);
-		else if (byte < 0x20 || byte == 0x7f)
-			text_add(line, "\\u%04x", byte);
-		else
-			text_add(line, "%c", byte);
+		add_json_character(line, value, length);
+		value += length > 0 ? length : 1;
 	}
 	text_add(line, "\"");
 }
 
-/* Bytes above 0x7f go as they are: paths and names in this log are UTF-8 or the reader's affair. */
 static void add_json(struct text *line, enum log_level level, const char *name, const char *app,
                      const char *message)
 {
@@ -131,7 +141,8 @@ static bool put_dropped(void)
 	if (journal.dropped == 0)
 		return true;
 	text_add(&text, "%u log lines dropped, their reader is slow", journal.dropped);
-	if (!put_event(LOG_WARNING, "log-dropped", "", buffer))
+	if (!put_event(notice_level(NOTICE_LOG_DROPPED), notice_name(NOTICE_LOG_DROPPED), "",
+	               buffer))
 		return false;
 	journal.dropped = 0;
 	return true;
@@ -146,15 +157,18 @@ void log_event(enum log_level level, const char *name, const char *app, const ch
 	errno = saved;
 }
 
-static void write_message(enum log_level level, int error, const char *format, va_list args)
+static void write_message(enum notice notice, const char *app, int error, const char *format,
+                          va_list args)
 {
 	char buffer[MESSAGE_SIZE];
 	struct text message = TEXT(buffer);
 
+	if (*app)
+		text_add(&message, "%s: ", app);
 	text_vadd(&message, format, args);
 	if (error < 0)
 		text_add(&message, ": %s", strerror(-error));
-	log_event(level, "message", "", buffer);
+	log_event(notice_level(notice), notice_name(notice), app, buffer);
 }
 
 void log_use_json(void)
@@ -162,21 +176,21 @@ void log_use_json(void)
 	journal.json = true;
 }
 
-void log_write(enum log_level level, const char *format, ...)
+void log_write(enum notice notice, const char *app, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	write_message(level, 0, format, args);
+	write_message(notice, app, 0, format, args);
 	va_end(args);
 }
 
-int log_errno(int error, const char *format, ...)
+int log_errno(int error, enum notice notice, const char *app, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	write_message(LOG_ERROR, error, format, args);
+	write_message(notice, app, error, format, args);
 	va_end(args);
 	return error;
 }

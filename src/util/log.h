@@ -1,5 +1,5 @@
 /*
- * log.h - one line an event, to stderr: "twinit: warning: www/1: ...", or one JSON object.
+ * log.h - one line an event, to stderr: "twinit: warning: www: ...", or one JSON object.
  *
  * PID 1 does not wait for its reader: a line that the pipe cannot take now is counted and said
  * later.  Never changes errno.  Not for children after fork.
@@ -9,12 +9,7 @@
 #include <stdbool.h>
 
 #include "util/macros.h"
-
-enum log_level {
-	LOG_ERROR,   /* someone must act */
-	LOG_WARNING, /* noteworthy; the line says what happens anyway */
-	LOG_INFO,    /* a change of state */
-};
+#include "util/notice.h"
 
 /*
  * Open the log: an open file description of our own on what stderr is, so that O_NONBLOCK does not
@@ -29,13 +24,16 @@ const char *log_level_name(enum log_level level);
 /* From now on each line is a JSON object: time, level, event, app, text. */
 void log_use_json(void);
 
-PRINTF_LIKE(2, 3) void log_write(enum log_level level, const char *format, ...);
+/* Log @notice about @app ("": none), with whose name the line begins. */
+PRINTF_LIKE(3, 4)
+void log_write(enum notice notice, const char *app, const char *format, ...);
 
 /*
- * Log an error: the text, ": " and what the negative errno @error means.  Returns @error, so that
- * `return log_errno(r, "...")` reads well.
+ * The same with ": " and what the negative errno @error means at the end.  Returns @error, so that
+ * `return log_errno(r, ...)` reads well.
  */
-PRINTF_LIKE(2, 3) int log_errno(int error, const char *format, ...);
+PRINTF_LIKE(4, 5)
+int log_errno(int error, enum notice notice, const char *app, const char *format, ...);
 
 /*
  * Log the whole sentence @text as the event @name (stable, for machines) of @app ("": none).

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/macros.h"
+
 struct text text_init(char *buffer, size_t size)
 {
 	buffer[0] = '\0';
@@ -71,6 +73,41 @@ void text_tame(char *bytes, size_t size)
 	for (; *bytes; bytes++)
 		if ((unsigned char)*bytes < ' ' || *bytes == 0x7f)
 			*bytes = '?';
+}
+
+/* RFC 3629, section 4: what may follow the first byte, which the second one's range depends on. */
+static const struct form {
+	unsigned char first, last; /* the first byte */
+	unsigned char from, to;    /* the second */
+	unsigned char length;
+} forms[] = {
+	{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+	{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+	{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+};
+
+/* Never looks behind the final NUL, which is in no range. */
+static bool has_form(const unsigned char *bytes, const struct form *form)
+{
+	if (bytes[0] < form->first || bytes[0] > form->last || bytes[1] < form->from ||
+	    bytes[1] > form->to)
+		return false;
+	for (size_t i = 2; i < form->length; i++)
+		if (bytes[i] < 0x80 || bytes[i] > 0xbf)
+			return false;
+	return true;
+}
+
+size_t text_character(const char *value)
+{
+	const unsigned char *bytes = (const unsigned char *)value;
+
+	if (bytes[0] < 0x80)
+		return 1;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (has_form(bytes, &forms[i]))
+			return forms[i].length;
+	return 0;
 }
 
 bool text_begins(const char *value, const char *prefix)

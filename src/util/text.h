@@ -42,5 +42,11 @@ void text_copy_cut(char *to, size_t size, const char *value);
  */
 void text_tame(char *bytes, size_t size);
 
+/*
+ * How many bytes (1 to 4) the UTF-8 character at @value has; 0 where there is none: a byte out of
+ * place, a form longer than needed, a surrogate, or one that ends too early.
+ */
+size_t text_character(const char *value);
+
 /* True when @value begins with @prefix. */
 bool text_begins(const char *value, const char *prefix);

@@ -35,7 +35,7 @@ int __wrap_chmod(const char *path, mode_t mode);
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 uint64_t __wrap_clock_ms(void);
-void __wrap_log_write(enum log_level level, const char *format, ...);
+void __wrap_log_write(enum notice notice, const char *app, const char *format, ...);
 
 int __wrap_bind(int fd, const struct sockaddr *address, socklen_t length)
 {
@@ -64,9 +64,9 @@ uint64_t __wrap_clock_ms(void)
 	return now_ms;
 }
 
-void __wrap_log_write(enum log_level level, const char *format, ...)
+void __wrap_log_write(enum notice notice, const char *app, const char *format, ...)
 {
-	assert(level == LOG_WARNING && format[0]);
+	assert(notice == NOTICE_CONTROL_REFUSED && !app[0] && format[0]);
 }
 
 static bool is_below_master(struct server *s, pid_t pid)

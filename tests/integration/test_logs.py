@@ -1,8 +1,10 @@
 """FPM's own log files: the masters write them as the pool's user, and what twinit asks FPM leaves none behind."""
 
+import json
 import os
 import pwd
 import re
+import signal
 
 import pytest
 
@@ -75,3 +77,19 @@ def test_a_log_that_the_pools_user_may_not_write_ends_the_roll(make_site):
     assert code == 1 and re.search(r"replica [12] exited with status 78 \(configuration error\)", output), output
     assert not (site.directory / "app" / "access.log").exists()
     site.restart()
+
+
+FPMS_OWN = r"\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(\.\d+)?\] (NOTICE|WARNING|ERROR|ALERT): "
+
+
+def test_in_a_json_log_fpms_lines_stay_what_they_are(make_site):
+    site = make_site(env={**QUICK_STOP, "TWINIT_LOG_FORMAT": "json"}, pool={"access.log": "/dev/null"})
+    os.kill(site.workers()[0], signal.SIGKILL)
+    site.said(r"child \d+ exited on signal 9")
+    site.roll_to(2)
+    assert site.task.stop() == 0
+    ours = [json.loads(line) for line in site.task.since() if line.startswith("{")]
+    others = [line for line in site.task.since() if not line.startswith("{")]
+    assert ours[0]["event"] == "started" and ours[-1]["event"] == "stopped", ours
+    assert {"replica-ready", "ready", "roll-started", "cutover", "roll-done"} <= {event["event"] for event in ours}
+    assert others and not [line for line in others if not re.match(FPMS_OWN, line)], others

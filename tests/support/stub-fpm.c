@@ -25,6 +25,7 @@
  *   orphans=N              as many processes that PID 1 has to reap
  *   attack                 signals PID 1 and asks it to stop
  *   noise                  writes to stderr as fast as it can
+ *   says                   writes STUB_DIR/words, whatever they are, to stderr
  */
 #include <dirent.h>
 #include <errno.h>
@@ -531,6 +532,19 @@ static void attack(void)
 	close(fd);
 }
 
+static void say_words(void)
+{
+	char path[PATH_SIZE], bytes[10000];
+	ssize_t n;
+
+	path_of("words", path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		if (write(STDERR_FILENO, bytes, (size_t)n) != n)
+			exit(1);
+	close(fd);
+}
+
 static void misbehave_at_once(void)
 {
 	char path[PATH_SIZE];
@@ -556,6 +570,8 @@ static void misbehave_at_once(void)
 		make_orphans(atoi(behaves("orphans")));
 	if (behaves("attack"))
 		attack();
+	if (behaves("says"))
+		say_words();
 	if (behaves("noise") && fork() == 0)
 		for (;;)
 			fprintf(stderr, "stub-fpm: a line of noise, and one more, and one more\n");

@@ -238,6 +238,7 @@ class Container:
         self.port = free_port()
         self.addresses = []
         self.log, self.events = Stream(), Stream()
+        self.said = bytearray()  # what came as log, byte for byte
         self.process = self.pid = None
         self.watchers = []
         self.stderr = None  # instead of our pipe
@@ -340,7 +341,7 @@ class Container:
             self.events.add("%d %s" % (pid, data.decode(errors="replace")))
         return False
 
-    def _open_log(self, pipe):
+    def open_log(self, pipe):
         """Our end of the pipe that is twinit's stderr; after a restart the next one."""
         rest = b""
         fd = pipe.fileno()
@@ -350,6 +351,7 @@ class Container:
             nonlocal rest
             try:
                 while chunk := os.read(fd, 1 << 16):
+                    self.said += chunk
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
                         self.log.add(line.decode(errors="replace"))
@@ -377,7 +379,7 @@ class Container:
         self.process = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, cwd="/",
                                         stdout=subprocess.DEVNULL, stderr=self.stderr or subprocess.PIPE)
         if self.stderr is None:
-            self._open_log(self.process.stderr)
+            self.open_log(self.process.stderr)
         self.pid = self._find_pid()
         return self
 

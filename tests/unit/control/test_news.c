@@ -80,10 +80,6 @@ static const struct {
 	  "sessions-doubt", LOG_WARNING, "shop: sessions: it evicts" },
 	{ { .kind = NEWS_STOPPING, .ms = 30000 },
 	  "stopping", LOG_INFO, "stopping, within 30.0 s" },
-	{ { .kind = NEWS_STOPPED },
-	  "stopped", LOG_INFO, "stopped" },
-	{ { .kind = NEWS_STOPPED, .text = "2 requests were cut" },
-	  "stopped", LOG_INFO, "stopped: 2 requests were cut" },
 };
 /* clang-format on */
 

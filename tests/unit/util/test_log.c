@@ -76,11 +76,11 @@ static void write_levels(void *context)
 {
 	(void)context;
 	stderr_is_a_pipe(true);
-	log_write(LOG_ERROR, "a %s", "row");
-	log_write(LOG_WARNING, "www/%d: slow", 1);
-	log_write(LOG_INFO, "ready");
+	log_write(NOTICE_BOOT_FAILED, "", "a %s", "row");
+	log_write(NOTICE_LINK_MOVED, "www", "slow %d", 1);
+	log_write(NOTICE_STARTED, "", "ready");
 	CHECK(strcmp(said(), "twinit: error: a row\n"
-	                     "twinit: warning: www/1: slow\n"
+	                     "twinit: warning: www: slow 1\n"
 	                     "twinit: ready\n") == 0);
 }
 
@@ -95,11 +95,11 @@ static void write_errno(void *context)
 	(void)context;
 	stderr_is_a_pipe(true);
 	errno = EBUSY;
-	CHECK(log_errno(-ENOENT, "cannot open %s", "it") == -ENOENT);
+	CHECK(log_errno(-ENOENT, NOTICE_LINK_STUCK, "www", "cannot open %s", "it") == -ENOENT);
 	CHECK(errno == EBUSY);
-	log_write(LOG_INFO, "x");
+	log_write(NOTICE_STARTED, "", "x");
 	CHECK(errno == EBUSY);
-	CHECK(strcmp(said(), "twinit: error: cannot open it: No such file or directory\n"
+	CHECK(strcmp(said(), "twinit: error: www: cannot open it: No such file or directory\n"
 	                     "twinit: x\n") == 0);
 }
 
@@ -113,7 +113,7 @@ static void write_newlines(void *context)
 {
 	(void)context;
 	stderr_is_a_pipe(true);
-	log_write(LOG_INFO, "%s", "one\ntwo\n");
+	log_write(NOTICE_STARTED, "", "%s", "one\ntwo\n");
 	CHECK(strcmp(said(), "twinit: one two \n") == 0);
 }
 
@@ -127,7 +127,7 @@ static void write_control_characters(void *context)
 {
 	(void)context;
 	stderr_is_a_pipe(true);
-	log_write(LOG_INFO, "%s", "release \x1b[2J\r\x7f gr\xc3\xbc\xc3\x9f");
+	log_write(NOTICE_STARTED, "", "%s", "release \x1b[2J\r\x7f gr\xc3\xbc\xc3\x9f");
 	CHECK(strcmp(said(), "twinit: release ?[2J?? gr\xc3\xbc\xc3\x9f\n") == 0);
 }
 
@@ -144,11 +144,11 @@ static void write_long(void *context)
 	(void)context;
 	stderr_is_a_pipe(true);
 	memset(longer, 'x', sizeof(longer) - 1);
-	log_write(LOG_INFO, "%s", longer);
-	log_write(LOG_INFO, "next");
+	log_write(NOTICE_STARTED, "", "%s", longer);
+	log_write(NOTICE_STARTED, "", "next");
 	const char *text = said();
 	const char *end = strchr(text, '\n');
-	CHECK(end && end - text > 1000 && end - text < 4096);
+	CHECK(end && end - text == (ptrdiff_t)strlen("twinit: ") + 2559); /* as doc/log.md says */
 	CHECK(strcmp(end, "\ntwinit: next\n") == 0);
 }
 
@@ -185,6 +185,8 @@ static const struct json_row {
 	  "\"level\":\"error\",\"event\":\"x\",\"text\":\"a\\\"b\\\\c\\u000ad\\u0009e\\u007f\"}\n" },
 	{ "UTF-8 stays", LOG_INFO, "x", "", "gr\xc3\xbc\xc3\x9f",
 	  "\"level\":\"info\",\"event\":\"x\",\"text\":\"gr\xc3\xbc\xc3\x9f\"}\n" },
+	{ "what is no UTF-8", LOG_INFO, "x", "www\xff", "gr\xfc\xdf \xed\xa0\x80 \xc3",
+	  "\"level\":\"info\",\"event\":\"x\",\"app\":\"www?\",\"text\":\"gr?? ??? ?\"}\n" },
 };
 /* clang-format on */
 
@@ -196,6 +198,24 @@ static void write_json(void *context)
 	log_use_json();
 	log_event(row->level, row->name, row->app, row->text);
 	CHECK(strcmp(behind_time(said()), row->line) == 0);
+}
+
+static void write_notice_json(void *context)
+{
+	(void)context;
+	stderr_is_a_pipe(true);
+	log_use_json();
+	CHECK(log_errno(-ENOENT, NOTICE_LINK_STUCK, "www", "cannot point %s back", "it") ==
+	      -ENOENT);
+	CHECK(strcmp(behind_time(said()),
+	             "\"level\":\"error\",\"event\":\"link-stuck\",\"app\":\"www\",\"text\":"
+	             "\"www: cannot point it back: No such file or directory\"}\n") == 0);
+}
+
+static void test_a_notice_has_its_name_level_and_app(void **state)
+{
+	(void)state;
+	in_child(write_notice_json, NULL);
 }
 
 static void test_each_line_is_an_object_where_json_is_asked_for(void **state)
@@ -224,8 +244,8 @@ static void write_long_json(void *context)
 		CHECK(strncmp(text + size - 9, "\\u000a", 6) == 0);
 		longer[length] = '\n';
 	}
-	log_write(LOG_INFO, "%s", "short");
-	CHECK(strstr(said(), "\"event\":\"message\",\"text\":\"short\"}\n"));
+	log_write(NOTICE_STARTED, "", "%s", "short");
+	CHECK(strstr(said(), "\"event\":\"started\",\"text\":\"short\"}\n"));
 }
 
 static void test_a_long_object_is_still_one(void **state)
@@ -254,10 +274,10 @@ static void write_to_a_slow_reader(void *context)
 	row->prepare(row->open);
 	fill();
 	for (int i = 0; i < 3; i++)
-		log_write(LOG_INFO, "lost %d", i);
+		log_write(NOTICE_STARTED, "", "lost %d", i);
 	drain();
-	log_write(LOG_INFO, "seen");
-	log_write(LOG_INFO, "also seen");
+	log_write(NOTICE_STARTED, "", "seen");
+	log_write(NOTICE_STARTED, "", "also seen");
 	CHECK(strcmp(said(), "twinit: warning: 3 log lines dropped, their reader is slow\n"
 	                     "twinit: seen\n"
 	                     "twinit: also seen\n") == 0);
@@ -276,7 +296,7 @@ static void write_with_shared_stderr(void *context)
 	const struct reading_row *row = context;
 
 	row->prepare(row->open);
-	log_write(LOG_INFO, "x");
+	log_write(NOTICE_STARTED, "", "x");
 	CHECK((fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK) == 0);
 }
 
@@ -296,7 +316,7 @@ static void write_to_nobody(void *context)
 	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	close(reader);
 	errno = 0;
-	log_write(LOG_ERROR, "nobody reads this");
+	log_write(NOTICE_BOOT_FAILED, "", "nobody reads this");
 	CHECK(errno == 0);
 }
 
@@ -336,6 +356,7 @@ int main(void)
 		TEST(test_nothing_that_a_terminal_obeys),
 		TEST(test_a_long_line_is_cut_and_ended),
 		TEST(test_each_line_is_an_object_where_json_is_asked_for),
+		TEST(test_a_notice_has_its_name_level_and_app),
 		TEST(test_a_long_object_is_still_one),
 		TEST(test_a_slow_reader_costs_lines_and_no_time),
 		TEST(test_the_childrens_stderr_still_blocks),

@@ -178,6 +178,40 @@ static void test_tame(void **state)
 	assert_string_equal(endless, "x?x");
 }
 
+/* clang-format off */
+static const struct {
+	const char *says, *value;
+	size_t length;
+} characters[] = {
+	{ "ASCII",                          "a",                1 },
+	{ "the end is one, too",            "",                 1 },
+	{ "two bytes",                      "\xc3\xbc" "x",     2 },
+	{ "three bytes",                    "\xe2\x82\xac",     3 },
+	{ "four bytes",                     "\xf0\x9f\x98\x80", 4 },
+	{ "the last there is",              "\xf4\x8f\xbf\xbf", 4 },
+	{ "one behind the last",            "\xf4\x90\x80\x80", 0 },
+	{ "a byte that follows no first",   "\xbc",             0 },
+	{ "a byte that is in no character", "\xff",             0 },
+	{ "a slash in two bytes",           "\xc0\xaf",         0 },
+	{ "a longer form than needed",      "\xe0\x9f\xbf",     0 },
+	{ "the same with four",             "\xf0\x8f\xbf\xbf", 0 },
+	{ "half of a surrogate pair",       "\xed\xa0\x80",     0 },
+	{ "two bytes that end after one",   "\xc3",             0 },
+	{ "three that end after two",       "\xe2\x82",         0 },
+	{ "four that go on as something",   "\xf0\x9f\x98" "a", 0 },
+};
+/* clang-format on */
+
+static void test_character(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(characters); i++)
+		if (text_character(characters[i].value) != characters[i].length)
+			fail_msg("%s: %zu bytes, not %zu", characters[i].says,
+			         text_character(characters[i].value), characters[i].length);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +223,7 @@ int main(void)
 		TEST(test_copy),
 		TEST(test_begins),
 		TEST(test_tame),
+		TEST(test_character),
 	};
 
 	return cmocka_run_group_tests_name("util/text", tests, NULL, NULL);
