@@ -18,6 +18,7 @@ import urllib.parse
 
 import stack
 from common import BENCH, fpm_program, package
+from cpu_group import CpuGroup
 
 WORKERS = 8  # in all; with two masters each has half
 FPM_CONFIG = "/srv/php-fpm/php-fpm.conf"
@@ -63,13 +64,18 @@ class Peer:
             install_app(self.site)
             self.prepare()
             self.site.start()
+            self.groups = [CpuGroup(self.name) for _ in self.site.tasks]
+            for group, task in zip(self.groups, self.site.tasks):
+                group.add(task)
         except BaseException:
             self.site.stop()
             raise
         return self
 
     def __exit__(self, *error):
-        return self.site.__exit__(*error)
+        self.site.__exit__(*error)
+        for group in self.groups:
+            group.remove()
 
     @classmethod
     def missing(cls):
@@ -106,6 +112,13 @@ class Peer:
     def renew(self):
         """Asks for the new code, in the peer's own way."""
         raise NotImplementedError
+
+    def restart_task(self, task):
+        """Ends a container as gracefully as FPM can, and starts it again."""
+        task.stop(signal.SIGQUIT, PATIENCE)
+        task.start()
+        self.groups[task.number - 1].add(task)
+        task.wait_ready(PATIENCE)
 
 
 class Twinit(Peer):
@@ -158,14 +171,7 @@ class Tini(Peer):
         return ["tini-static", "--", *super().command()]
 
     def renew(self):
-        restart_task(self.site.task)
-
-
-def restart_task(task):
-    """Ends a container as gracefully as FPM can, and starts it again."""
-    task.stop(signal.SIGQUIT, PATIENCE)
-    task.start()
-    task.wait_ready(PATIENCE)
+        self.restart_task(self.site.task)
 
 
 class S6(Peer):
@@ -250,7 +256,7 @@ class NextUpstream(Peer):
 
     def renew(self):
         for task in self.site.tasks:
-            restart_task(task)
+            self.restart_task(task)
 
 
 class BalancedStack(stack.Stack):
@@ -277,7 +283,7 @@ class Balanced(Peer):
         for task in self.site.tasks:
             self.take_out(task)
             stack.wait_for("%s is idle" % task.name, lambda task=task: self.in_use(task) == 0, PATIENCE)
-            restart_task(task)
+            self.restart_task(task)
             self.take_in(task)
 
     def take_out(self, task):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from common import Wrk, fpm_program, interleave, pick, stack, total
+from cpu_group import CpuGroup
 
 WORKERS = 8  # in all; twinit splits them over its two masters
 POOL = {"pm": "static", "pm.max_children": str(WORKERS)}
@@ -76,26 +77,14 @@ def side_of(name, site):
 
 @contextlib.contextmanager
 def cpu_group(task):
-    """Puts a task and all below it into a CPU control group, where every container is.
-
-    Outside of one the kernel's autogroups would weigh each FPM master, which leads a session, against the others.
-    """
-    root = next(filter(Path.is_dir, (Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup"))))
-    group = root / ("twinit-bench-%d" % task.pid)
-    try:
-        if (root / "cgroup.subtree_control").exists():
-            (root / "cgroup.subtree_control").write_text("+cpu\n")
-        group.mkdir()
-        for pid in (task.pid, *task.descendants()):
-            (group / "cgroup.procs").write_text("%d\n" % pid)
-    except OSError as error:
-        print("no CPU group for %s (%s): autogroups, where the kernel has them, are measured too" % (task.name, error))
+    """Puts a task into a CPU group; stops it at the end."""
+    group = CpuGroup(task.name)
+    group.add(task)
     try:
         yield
     finally:
         task.stop()
-        with contextlib.suppress(OSError):
-            group.rmdir()
+        group.remove()
 
 
 @contextlib.contextmanager

@@ -7,13 +7,14 @@ from collections import Counter
 
 import stack
 from common import BenchError, Wrk, interleave, number, progress, ratio_interval, total
-from peers import PEERS, WORKERS, Twinit
+from peers import PEERS, WORKERS, Apache, Haproxy, NextUpstream, Reload, Twinit
 from times import wait_answer
 from visitors import Crowd, SlowClient
 
 WAIT_MS = 10000  # the request that is in flight
 NAP_MS = 300
 MIXED_MS = 2000
+QUEUE_NAP_MS = 50
 
 
 def present():
@@ -154,6 +155,37 @@ def continuous(bench):
         row["failures"] = total([one["failures"] for one in found["updates"]])
     publish(bench, "continuous", "%d pairs of %d s, an update every %g s, %d connections with pauses of 5 ms; a failure is "
             "an answer in the percentiles, and a quick one" % (rounds, seconds, every, WORKERS), rows)
+
+
+# 4: in steady state.
+
+def proxies(bench):
+    """Requests/s and waiting without any update, through twinit, bare php-fpm and the balancers."""
+    rounds, seconds = bench.count(10, 2), bench.count(5, 3)
+    kinds = {kind.name: kind for kind in (Twinit, Reload, NextUpstream, Haproxy, Apache) if not kind.missing()}
+    with contextlib.ExitStack() as cleanup:
+        sites = {name: cleanup.enter_context(kind(bench)) for name, kind in kinds.items()}
+
+        def short(name):
+            with Wrk(sites[name].url(), 2 * WORKERS, seconds) as load:
+                return load.wait()
+
+        def queue(name):
+            with Wrk(sites[name].url(), 2 * WORKERS, seconds, "mix.lua", (QUEUE_NAP_MS,)) as load:
+                return load.wait()
+
+        for name in sites:
+            short(name)  # caches
+        alone = interleave("proxies, short", rounds, sites, short)
+        mixed_load = interleave("proxies, queue", rounds, sites, queue)
+    rows = {name: {"requests/s": [one["rate"] for one in alone[name]], "p50, ms": [one["p50"] for one in alone[name]],
+                   "p99, ms": [one["p99"] for one in alone[name]],
+                   "queue: requests/s": [one["rate"] for one in mixed_load[name]],
+                   "queue: p99, ms": [one["p99"] for one in mixed_load[name]],
+                   "failures": total([one["failures"] for one in (*alone[name], *mixed_load[name])])} for name in sites}
+    publish(bench, "proxies", "%d rounds of %d s, %d connections without a pause, %d workers: /ping.php; and (queue) POSTs of "
+            "which one in 40 takes %d ms, so that some workers are busy for long: twinit and php-fpm have one queue, the "
+            "others one for each master" % (rounds, seconds, 2 * WORKERS, WORKERS, QUEUE_NAP_MS), rows, "requests/s")
 
 
 # 3: mixed code.
