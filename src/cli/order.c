@@ -26,9 +26,7 @@ static int take_name(const struct command *command, const char *name, struct wir
 		                        : command_usage(command, "no number of a replica", name);
 	}
 	request->all = strcmp(name, "all") == 0;
-	if (!request->all && !talk_name(request, name))
-		return EXIT_FAILURE;
-	return 0;
+	return request->all ? 0 : talk_name(request, name);
 }
 
 int order_parse(const struct command *command, int argc, char *argv[], bool force, bool no_wait,

@@ -176,12 +176,13 @@ int overview_ask(const char *app, unsigned replica, bool deep, const struct over
 		fd_close(&overview.apps[i].sessions.findings_fd);
 	overview.app_count = 0;
 	memset(&overview.container, 0, sizeof(overview.container));
-	if (!talk_name(&request, app))
-		return EXIT_FAILURE;
+	int status = talk_name(&request, app);
+	if (status != EXIT_SUCCESS)
+		return status;
 	_cleanup_close_ int fd = talk_open(&request);
 	if (fd < 0)
 		return EXIT_FAILURE;
-	int status = talk_listen(fd, TALK_PATIENCE_MS, on_reply, &taking);
+	status = talk_listen(fd, TALK_PATIENCE_MS, on_reply, &taking);
 	if (status == EXIT_SUCCESS)
 		status = check_replica(&overview, app, replica);
 	if (status != EXIT_SUCCESS)

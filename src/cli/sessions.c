@@ -89,14 +89,15 @@ static int run(int argc, char *argv[])
 {
 	struct wire_request request = { .command = COMMAND_SESSIONS };
 	bool json = false;
+	int r;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			json = true;
 		else if (argv[i][0] == '-' || request.app[0] != '\0')
 			return command_usage(&sessions_command, "unexpected argument", argv[i]);
-		else if (!talk_name(&request, argv[i]))
-			return EXIT_FAILURE;
+		else if ((r = talk_name(&request, argv[i])) != 0)
+			return r;
 	}
 	_cleanup_close_ int fd = talk_open(&request);
 	if (fd < 0)

@@ -36,6 +36,8 @@ static int no_twinit(const char *where, int error)
 	return -1;
 }
 
+enum { USAGE = 64 };
+
 static char found_in[CONFIG_PATH_SIZE];
 
 const char *talk_run_dir(void)
@@ -62,12 +64,12 @@ static int open_usual(const struct wire_request *request)
 	return no_twinit("/run/twinit, /dev/shm/twinit or /tmp/twinit", error);
 }
 
-bool talk_name(struct wire_request *request, const char *app)
+int talk_name(struct wire_request *request, const char *app)
 {
 	if (text_copy(request->app, sizeof(request->app), app))
-		return true;
+		return 0;
 	fprintf(stderr, "twinit: no app has so long a name: %s\n", app);
-	return false;
+	return USAGE;
 }
 
 int talk_open(const struct wire_request *request)

@@ -14,8 +14,9 @@ MUST_CHECK int talk_open(const struct wire_request *request);
 /* Where talk_open() found it: its run_dir.  Borrowed; "" before that. */
 const char *talk_run_dir(void);
 
-/* Put the app's name @app into @request.  False, said on stderr, when it is too long to be one. */
-MUST_CHECK bool talk_name(struct wire_request *request, const char *app);
+/* Put the app's name @app into @request.  Returns 0, or the exit status for one too long to be one.
+ */
+MUST_CHECK int talk_name(struct wire_request *request, const char *app);
 
 /*
  * Call @on_reply for each reply until the last.  @patience_ms is the longest silence, -1 for none.

@@ -38,6 +38,21 @@ static bool acceptable(const struct wire_request *request, ssize_t size)
 	       memchr(request->app, '\0', sizeof(request->app));
 }
 
+static bool is_answered_at_once(const struct wire_request *request)
+{
+	return request->command == COMMAND_STATUS ||
+	       (request->command == COMMAND_STOP && !request->all && request->app[0] == '\0');
+}
+
+static bool too_many_wait(const struct server *server)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		count += client_waits(&server->clients[i]);
+	return count >= CLIENTS_WAITING_MAX;
+}
+
 /* Also called when the client hangs up while it waits for our answers. */
 static void on_client_ready(struct event_source *source)
 {
@@ -55,6 +70,11 @@ static void on_client_ready(struct event_source *source)
 	if (!acceptable(&request, n)) {
 		server_end(client, EXIT_FAILURE,
 		           "this twinit and the running one are of different versions");
+		return;
+	}
+	if (!is_answered_at_once(&request) && too_many_wait(client->server)) {
+		server_end(client, EXIT_FAILURE, "%d commands wait already; try again later",
+		           CLIENTS_WAITING_MAX);
 		return;
 	}
 	client->request = request;

@@ -3,7 +3,8 @@
  *
  * Only root and our own user may speak, and nobody below an FPM master: a worker that runs as our
  * user could otherwise give orders.  A client that is silent, slow or talks nonsense costs a
- * descriptor for CLIENT_PATIENCE_MS and nothing else.
+ * descriptor for CLIENT_PATIENCE_MS and nothing else.  However many wait for what takes its time,
+ * there are places for those who are answered at once: a health check must not fail for them.
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 #include "loop/loop.h"
 #include "util/macros.h"
 
-enum { CLIENTS_MAX = 32, CLIENT_PATIENCE_MS = 5000 };
+enum { CLIENTS_MAX = 32, CLIENTS_WAITING_MAX = 24, CLIENT_PATIENCE_MS = 5000 };
 
 struct server;
 

@@ -1,77 +1,16 @@
 """The control socket: who may speak, and that nobody can keep PID 1 busy with it."""
 
 import contextlib
-import functools
 import os
 import random
 import socket
-import struct
-import subprocess
-import tempfile
 import threading
 
 import pytest
 
-from container import Container, binary
+from control import answers, changed, connect, is_well, request
 
-HEAD = struct.Struct("=III4BI")
-FIELDS = ("magic", "size", "command", "force", "no_wait", "all", "pools", "replica")
 STOP = 2  # a command
-
-
-def connect(c):
-    """A client of our own."""
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    client.connect(str(c.run_dir / "control"))
-    client.settimeout(15)
-    return client
-
-
-@functools.lru_cache
-def request(*command):
-    """What `twinit COMMAND...` sends, as bytes: asked of the program itself."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.settimeout(15)
-        server.bind(folder + "/control")
-        server.listen()
-        with subprocess.Popen([binary(), *command], env={"TWINIT_RUN_DIR": folder}, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL):
-            client, _ = server.accept()
-            with client:
-                return client.recv(65536)
-
-
-def changed(base, name=None, directory=None, **head):
-    """A request with some of it changed."""
-    data = bytearray(request(*base.split()))
-    fields = dict(zip(FIELDS, HEAD.unpack_from(data)))
-    HEAD.pack_into(data, 0, *{**fields, **head}.values())
-    if name is not None:
-        at = request("restart", "www").index(b"www\0")
-        data[at:at + 64] = name.ljust(64, b"\0")
-    if directory is not None:
-        at = request("deploy", "/x").index(b"/x\0")
-        data[at:] = directory.ljust(len(data) - at, b"\0")
-    return bytes(data)
-
-
-def answers(client):
-    """All replies until PID 1 hangs up."""
-    found = []
-    try:
-        while reply := client.recv(65536):
-            found.append(reply)
-    except ConnectionResetError:
-        pass
-    return found
-
-
-def is_well(c):
-    """It answers, serves and rolls."""
-    assert c.tell("health") == (0, "healthy\n")
-    assert c.release()
-    c.roll()
-
 
 NONSENSE = {
     "nothing but a byte": lambda: b"x",
@@ -211,24 +150,6 @@ def test_attacks_during_rolls_change_nothing(boot):
         for one in attackers:
             one.join()
     is_well(c)
-
-
-@pytest.mark.slow
-def test_fifty_silent_clients_cost_five_seconds_and_nothing_else():
-    with Container() as c:
-        c.boot()
-        before = len(os.listdir("/proc/%d/fd" % c.pid))
-        silent = [connect(c) for _ in range(50)]
-        c.deploy(2)
-        c.signal("HUP")
-        c.log.wait("release 2 is active")
-        assert c.release() == "2"
-        # Those that found a place are shown the door, the others at once.
-        assert all(answers(client) == [] for client in silent)
-        is_well(c)
-        c.until("no descriptor is left of them", lambda: len(os.listdir("/proc/%d/fd" % c.pid)) == before)
-        for client in silent:
-            client.close()
 
 
 def test_another_user_is_not_let_in(boot):

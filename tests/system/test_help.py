@@ -54,18 +54,7 @@ def test_what_cannot_be_explained_is_a_usage_error(words):
     assert "usage: twinit help [COMMAND]" in done.stderr
 
 
-# What the texts say of exit statuses is so.
-
-ASKING = ["status", "status -q", "status --json", "list", "ps", "metrics", "deploy 2", "rollback", "restart", "start",
-          "stop", "health", "sessions", "fcgi --replica www/1 /twinit-ping"]
-
-
-@pytest.mark.parametrize("words", ASKING)
-def test_status_1_when_no_twinit_runs(words, tmp_path):
-    done = subprocess.run([str(binary()), *words.split()], env={"TWINIT_RUN_DIR": str(tmp_path)}, capture_output=True,
-                          text=True, timeout=PATIENCE)
-    assert (done.returncode, done.stdout) == (1, ""), done
-    assert "no running twinit at %s (nobody is there)" % tmp_path in done.stderr, done.stderr
+# What the texts say of exit statuses is so; test_command_table.py has the rest.
 
 
 def test_status_64_for_an_option_that_there_is_not():

@@ -17,6 +17,7 @@ static const struct row {
 	{ { "www", "2" }, 0, { .app = "www", .replica = 2 } },
 	{ { "--force", "www", "--no-wait" }, 0, { .force = 1, .no_wait = 1, .app = "www" } },
 	{ { "--no-wait", "--wait" }, 0, { 0 } },
+	{ { "a-name-that-is-longer-than-the-sixty-three-letters-an-app-may-have" }, USAGE, { 0 } },
 	{ { "www", "0" }, USAGE, { .app = "www" } },
 	{ { "www", "5" }, USAGE, { .app = "www" } },
 	{ { "www", "11" }, USAGE, { .app = "www" } },
@@ -28,7 +29,7 @@ static const struct row {
 
 static int parse(const struct row *row, bool options, struct wire_request *request)
 {
-	char words[WORDS_MAX][32], *argv[WORDS_MAX + 2] = { (char *)"restart" };
+	char words[WORDS_MAX][80], *argv[WORDS_MAX + 2] = { (char *)"restart" };
 	int argc = 1;
 
 	for (; argc <= WORDS_MAX && row->words[argc - 1]; argc++) {

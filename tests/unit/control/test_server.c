@@ -249,6 +249,46 @@ static void test_a_silent_crowd_costs_no_more_than_its_places(void **state)
 	end();
 }
 
+static void test_those_who_wait_leave_places_for_those_who_do_not(void **state)
+{
+	const struct wire_request wait = { .command = COMMAND_RESTART, .app = "shop" },
+				  replica = { .command = COMMAND_STOP, .app = "shop" },
+				  look = { .command = COMMAND_STATUS },
+				  leave = { .command = COMMAND_STOP };
+	int crowd[CROWD];
+
+	(void)state;
+	begin();
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i] = connection_open(dir, &wait);
+		turns();
+	}
+	assert_int_equal(requests, CLIENTS_WAITING_MAX);
+	assert_int_equal(clients(), CLIENTS_WAITING_MAX);
+	expect_end(crowd[CROWD - 1], EXIT_FAILURE, "24 commands wait already; try again later");
+	int refused = connection_open(dir, &replica);
+	turns();
+	expect_end(refused, EXIT_FAILURE, "24 commands wait already; try again later");
+	answer = answer_at_once;
+	int looks = connection_open(dir, &look), leaves = connection_open(dir, &leave);
+	turns();
+	assert_int_equal(requests, CLIENTS_WAITING_MAX + 2);
+	answer = NULL;
+	close(crowd[0]);
+	turns();
+	int next = connection_open(dir, &wait);
+	turns();
+	assert_int_equal(requests, CLIENTS_WAITING_MAX + 3);
+	assert_int_equal(clients(), CLIENTS_WAITING_MAX);
+	for (int i = 1; i < CROWD; i++)
+		close(crowd[i]);
+	close(refused);
+	close(looks);
+	close(leaves);
+	close(next);
+	end();
+}
+
 /* A request, spoiled, and how many bytes of it are sent. */
 struct nonsense {
 	const char *says;
@@ -498,6 +538,7 @@ int main(void)
 		TEST(test_a_dead_ones_socket_is_replaced),
 		TEST(test_what_is_in_the_way_is_told),
 		TEST(test_a_silent_crowd_costs_no_more_than_its_places),
+		TEST(test_those_who_wait_leave_places_for_those_who_do_not),
 		TEST(test_nonsense_is_answered_and_ended),
 		TEST(test_an_empty_message_is_a_goodbye),
 		TEST(test_nobody_asks_twice),
