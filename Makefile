@@ -42,7 +42,7 @@ build: $(BUILD)/twinit ## build the program, one static file: build/twinit
 # A make of its own builds: what this one knows of the compiler it asked before there was one.
 up: ## run the sample site: Redis, nginx, twinit and php-fpm, in the foreground
 	@tools/deps --up
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) -s --no-print-directory build
 	@$(PYTHON) tools/up
 
 stress: ## ask the site of `make up` without a pause, S seconds (60): dots, or the first failure in full
@@ -193,7 +193,7 @@ check-clang: ## everything compiles with clang, warnings as errors
 objects: $(CORE) $(BUILD)/src/main.o
 
 bench: deps ## measure against bare php-fpm and other inits (root, 15 minutes; QUICK=1: 6; BENCH="roll idle")
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) -s --no-print-directory build
 	@bench/deps
 	$(PYTHON) bench/run $(if $(QUICK),--quick) $(BENCH)
 

@@ -38,4 +38,5 @@ def test_up_installs_the_compiler_and_then_builds_with_it(tmp_path):
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout
     assert lines[0] == "deps --up" and lines[-1] == "up True", "said before and behind it:\n" + done.stdout
+    assert not [line for line in lines if line.startswith("make")], "make says something of its own:\n" + done.stdout
     assert (tmp_path / "build" / "gen" / "policies.h").read_text() == "x86_64\n", "whose system calls the filters are for"
