@@ -61,8 +61,9 @@ def commands_named(text):
     """What follows the word twinit where a page shows what to type."""
     shown = re.findall(r"`([^`\n]+)`", prose(text)) + re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
     typed = re.sub(r" # .*", "", "\n".join(shown))
-    # After a space: `docker exec CONTAINER twinit status`; after a slash: `build/twinit status`; not: `twinit php-fpm`.
-    return set(re.findall(r"(?:^|[ /])twinit ([a-z]+)\b(?!-)", typed, re.M))
+    # After a space: `docker exec CONTAINER twinit status`; after a slash: `build/twinit status`; neither `twinit php-fpm` nor
+    # a run directory and a path, `env TWINIT_RUN_DIR=.run/twinit build/twinit`.
+    return set(re.findall(r"(?:^|[ /])twinit ([a-z]+)\b(?![-/])", typed, re.M))
 
 
 @pytest.mark.parametrize("name", pages())
