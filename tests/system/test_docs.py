@@ -95,3 +95,17 @@ def test_a_command_that_does_not_exist_is_seen():
 
 def test_each_command_is_explained_in_the_readme():
     assert commands_of_help() <= commands_named((REPO / "README.md").read_text())
+
+
+def arguments(text):
+    """The options and the names of arguments in a line of usage."""
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*|\b[A-Z]+\b|\ball\b", text)) - {"OPTIONS"}
+
+
+def test_the_readme_shows_the_arguments_of_each_command():
+    table = re.findall(r"^\| (`twinit.*?`) \|", (REPO / "README.md").read_text().replace("\\|", "/"), re.M)
+    for command in sorted(commands_of_help()):
+        helped = subprocess.run([machinery.binary(), "help", command], stdout=subprocess.PIPE, text=True, check=True).stdout
+        shown = arguments(" ".join(line for row in table for line in re.findall(r"`twinit %s\b([^`]*)`" % command, row)))
+        usage = arguments(helped.partition("\n")[0])
+        assert usage <= shown <= arguments(helped), "help %s and the table in README.md differ" % command
