@@ -40,3 +40,13 @@ def test_up_installs_the_compiler_and_then_builds_with_it(tmp_path):
     assert lines[0] == "deps --up" and lines[-1] == "up True", "said before and behind it:\n" + done.stdout
     assert not [line for line in lines if line.startswith("make")], "make says something of its own:\n" + done.stdout
     assert (tmp_path / "build" / "gen" / "policies.h").read_text() == "x86_64\n", "whose system calls the filters are for"
+
+
+def test_up_as_root_in_a_container_that_allows_no_namespaces_says_so(tmp_path):
+    program(tmp_path / "unshare", "#!/bin/sh\nexit 1\n")
+    program(tmp_path / "sudo", "#!/bin/sh\necho sudo was asked\nexit 3\n")
+    env = {**os.environ, "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])}
+    done = subprocess.run(["/usr/bin/python3", REPO / "tools" / "up"], env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 1 and done.stdout.startswith("up: root may not make namespaces here"), done.stdout
+    assert "--privileged" in done.stdout and "sudo" not in done.stdout

@@ -266,7 +266,7 @@ static const struct row {
 	{ "kept", kept, DIAGNOSIS_KEEP_CONN, DIAGNOSIS_WARNING, "1 of 8 workers" },
 	{ "silent stores", stores_silent, DIAGNOSIS_SESSIONS, DIAGNOSIS_PROBLEM, "in time" },
 	{ "no Redis", stores_required, DIAGNOSIS_SESSIONS, DIAGNOSIS_PROBLEM, "verify = required" },
-	{ "well", store_ok, DIAGNOSIS_SESSIONS, DIAGNOSIS_OK, "1 questions" },
+	{ "well", store_ok, DIAGNOSIS_SESSIONS, DIAGNOSIS_OK, "1 question about session stores was" },
 	{ "may not look", store_unknown, DIAGNOSIS_SESSIONS, DIAGNOSIS_OK, "connect: seen" },
 	{ "doubtful", store_warning, DIAGNOSIS_SESSIONS, DIAGNOSIS_WARNING, "connect: seen" },
 	{ "refused", store_failed, DIAGNOSIS_SESSIONS, DIAGNOSIS_PROBLEM, "connect: seen" },
