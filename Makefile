@@ -32,20 +32,23 @@ CORE_SRC := $(sort $(filter-out src/policy/%,$(wildcard src/*/*.c)))
 POLICY   := $(wildcard src/policy/*.[ch])
 # For which architecture, and by whom: make CC=aarch64-linux-gnu-gcc
 HOSTCC   ?= cc
-ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 CORE     := $(patsubst %.c,$(BUILD)/%.o,$(CORE_SRC))
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 
 ##@ Use it
 build: $(BUILD)/twinit ## build the program, one static file: build/twinit
 
-up: deps build ## run the sample site: Redis, nginx, twinit and php-fpm, in the foreground
+# A make of its own builds: what this one knows of the compiler it asked before there was one.
+up: ## run the sample site: Redis, nginx, twinit and php-fpm, in the foreground
+	@tools/deps --up
+	@$(MAKE) -s --no-print-directory build
 	@$(PYTHON) tools/up
 
 stress: ## ask the site of `make up` without a pause, S seconds (60): dots, or the first failure in full
 	@$(PYTHON) tools/stress $(or $(S),60)
 
-deps: ## install what is missing (Debian, Ubuntu)
+deps: ## install what building and testing need and is missing (Debian, Ubuntu)
 	@tools/deps
 
 install: build ## install program (stripped) and man pages to $(DESTDIR)$(PREFIX)
@@ -68,7 +71,8 @@ test-all: deps ## all tiers
 	@tools/deps --docker
 	@tools/test unit arm64 system integration torture phpt soak docker
 
-test-ci: deps build-asan ## all tiers, integration with the sanitized binary, system with both
+test-ci: deps ## all tiers, integration with the sanitized binary, system with both
+	$(MAKE) build-asan
 	@tools/deps --docker
 	@$(WITH_ASAN) tools/test unit arm64 system system-asan integration-asan torture phpt soak docker
 
@@ -188,7 +192,8 @@ check-clang: ## everything compiles with clang, warnings as errors
 
 objects: $(CORE) $(BUILD)/src/main.o
 
-bench: deps build ## measure against what else runs php-fpm (root, two hours; QUICK=1: 20 minutes; BENCH="lost wait")
+bench: deps ## measure against what else runs php-fpm (root, two hours; QUICK=1: 20 minutes; BENCH="lost wait")
+	@$(MAKE) -s --no-print-directory build
 	@tools/deps --bench
 	$(PYTHON) bench/run $(if $(QUICK),--quick) $(BENCH)
 

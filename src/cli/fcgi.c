@@ -212,6 +212,6 @@ const struct command fcgi_command = {
 		"FastCGI, 18 cut off, 23 stdout cannot be written, 26 stdin cannot be read,\n"
 		"28 time is up, 52 no answer; 1 no such replica or no twinit, 64 usage.\n"
 		"\n"
-		"Example: twinit fcgi -i 127.0.0.1:9000 /srv/app/current/public/index.php\n",
+		"Example: twinit fcgi -i 9000 /srv/app/current/public/index.php REQUEST_URI=/\n",
 	.run = run,
 };

@@ -64,16 +64,22 @@ static int open_twinit(const struct config *config, struct gathered *g)
 	return fd;
 }
 
-/* The pid that it says itself is one of its own namespace. */
-static void read_command(int fd, struct gathered *g)
+/* Its pid as we see it, where the one that it says itself is of its own namespace; 0: not known. */
+static pid_t peer_pid(int fd)
 {
 	struct ucred peer = { 0 };
 	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? 0 : peer.pid;
+}
+
+static void read_command(pid_t pid, struct gathered *g)
+{
 	char path[32];
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+	if (pid <= 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)peer.pid);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	ssize_t n = read_file(path, g->command, sizeof(g->command));
 	/* What did not fit would be misread. */
 	g->command_size = n <= 0 || (size_t)n >= sizeof(g->command) - 1 ? 0 : (size_t)n;
@@ -127,8 +133,12 @@ void gather_twinit(const struct config *config, struct gathered *gathered)
 		         (unsigned)geteuid());
 	if (fd < 0)
 		return;
-	read_command(fd, gathered);
+	pid_t pid = peer_pid(fd);
+	read_command(pid, gathered);
 	int r = take_replies(fd, gathered);
+	gathered->twinit.elsewhere = pid != (pid_t)gathered->twinit.pid;
+	if (gathered->twinit.elsewhere)
+		gathered->master_count = 0; /* these pids are other processes here */
 	if (r >= 0)
 		return;
 	gathered->twinit = (struct twinit_facts){ .running = true };

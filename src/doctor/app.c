@@ -131,9 +131,9 @@ static void judge_sessions(const struct app_facts *app, struct diagnoses *d)
 	}
 	if (well > 0)
 		diagnoses_note(d, DIAGNOSIS_SESSIONS, DIAGNOSIS_OK, app->config.name, NULL,
-		               "%u questions about session stores were answered well; `twinit "
-		               "sessions` shows them",
-		               well);
+		               "%u question%s about session stores %s answered well; `twinit "
+		               "sessions` shows more",
+		               well, well == 1 ? "" : "s", well == 1 ? "was" : "were");
 }
 
 static void judge_kept(const struct app_facts *app, struct diagnoses *d)

@@ -40,6 +40,7 @@ struct host_facts {
 /* The twinit that runs here, as it answered. */
 struct twinit_facts {
 	bool running;
+	bool elsewhere; /* in another PID namespace: not what is looked at here */
 	char version[32];
 	uint32_t pid;
 	bool healthy, degraded;

@@ -137,6 +137,13 @@ static void judge_twinit(const struct twinit_facts *twinit, struct diagnoses *d)
 		diagnoses_note(d, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "", "see `twinit status`",
 		               "%s runs as pid %u and is degraded: %s", twinit->version,
 		               twinit->pid, twinit->why);
+	else if (twinit->elsewhere)
+		diagnoses_note(
+			d, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "",
+			"run `twinit check` in its container, for example with docker exec",
+			"%s is healthy, and runs in another PID namespace: its configuration, "
+			"its PHP and its limits may be others than those that are seen here",
+			twinit->version);
 	else
 		diagnoses_note(d, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "", NULL,
 		               "%s runs as pid %u and is healthy", twinit->version, twinit->pid);

@@ -22,8 +22,13 @@ def prepare(make, **options):
     return c
 
 
-def check(c, expected, timeout=PATIENCE, inside=()):
-    """{id: (result, subject, seen, fix)} of `twinit check --json`; the worst of each id."""
+def check(c, expected, timeout=PATIENCE, inside=(), enter=True):
+    """{id: (result, subject, seen, fix)} of `twinit check --json`; the worst of each id.
+
+    It is asked where twinit is PID 1, if it runs, but for enter=False, and there by way of the command `inside`.
+    """
+    if c.pid and enter:
+        inside = ["nsenter", "--target", str(c.pid), "--pid", "--mount", *inside]
     done = subprocess.run([*inside, str(binary()), "check", "--json"], env=c.environment, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, timeout=timeout, check=False)
     text = done.stdout.decode(errors="replace")
@@ -58,6 +63,14 @@ def test_a_good_site_is_well_while_it_runs(make):
     assert "runs as pid 1 and is healthy" in found["twinit"][2]
     assert "none of" in found["keep-conn"][2]
     assert c.request()
+
+
+def test_from_another_pid_namespace_it_says_where_to_ask(make):
+    c = prepare(make).boot()
+    found = check(c, 0, enter=False)
+    assert unwell(found) == {"twinit"}
+    assert "is healthy, and runs in another PID namespace" in found["twinit"][2]
+    assert "docker exec" in found["twinit"][3]
 
 
 def test_it_is_readable_in_80_columns(make):
@@ -206,9 +219,12 @@ def test_a_variable_with_a_typing_error_is_a_warning(make):
 
 
 def test_it_leaves_nothing_behind(make):
+    def traces():
+        return {trace for place in ("/run", "/dev/shm", "/tmp") for trace in Path(place).glob("twinit-check-*")}
+
     c = prepare(make)
+    before = traces()
     check(c, 0)
     assert not c.run_dir.exists()
     # Others may run a check at the same time, but not for long.
-    c.until("nothing is left", lambda: not any(
-        list(Path(place).glob("twinit-check-*")) for place in ("/run", "/dev/shm", "/tmp")))
+    c.until("nothing new is left", lambda: not traces() - before)

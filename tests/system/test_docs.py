@@ -61,8 +61,9 @@ def commands_named(text):
     """What follows the word twinit where a page shows what to type."""
     shown = re.findall(r"`([^`\n]+)`", prose(text)) + re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
     typed = re.sub(r" # .*", "", "\n".join(shown))
-    # After a space: `docker exec CONTAINER twinit status`; after a slash: `build/twinit status`; not: `twinit php-fpm`.
-    return set(re.findall(r"(?:^|[ /])twinit ([a-z]+)\b(?!-)", typed, re.M))
+    # After a space: `docker exec CONTAINER twinit status`; after a slash: `build/twinit status`; neither `twinit php-fpm` nor
+    # a run directory and a path, `env TWINIT_RUN_DIR=.run/twinit build/twinit`.
+    return set(re.findall(r"(?:^|[ /])twinit ([a-z]+)\b(?![-/])", typed, re.M))
 
 
 @pytest.mark.parametrize("name", pages())
@@ -94,3 +95,17 @@ def test_a_command_that_does_not_exist_is_seen():
 
 def test_each_command_is_explained_in_the_readme():
     assert commands_of_help() <= commands_named((REPO / "README.md").read_text())
+
+
+def arguments(text):
+    """The options and the names of arguments in a line of usage."""
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*|\b[A-Z]+\b|\ball\b", text)) - {"OPTIONS"}
+
+
+def test_the_readme_shows_the_arguments_of_each_command():
+    table = re.findall(r"^\| (`twinit.*?`) \|", (REPO / "README.md").read_text().replace("\\|", "/"), re.M)
+    for command in sorted(commands_of_help()):
+        helped = subprocess.run([machinery.binary(), "help", command], stdout=subprocess.PIPE, text=True, check=True).stdout
+        shown = arguments(" ".join(line for row in table for line in re.findall(r"`twinit %s\b([^`]*)`" % command, row)))
+        usage = arguments(helped.partition("\n")[0])
+        assert usage <= shown <= arguments(helped), "help %s and the table in README.md differ" % command

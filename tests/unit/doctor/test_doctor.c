@@ -86,6 +86,7 @@ static void seccomp(void) { host.seccomp = true; }
 static void apparmor(void) { text_copy_cut(host.apparmor, 128, "docker-default"); }
 static void few_files(void) { host.open_files = 1024; }
 static void runs(void) { twinit.running = twinit.healthy = true; }
+static void runs_elsewhere(void) { runs(); twinit.elsewhere = true; }
 static void degraded(void) { runs(); twinit.degraded = true; }
 static void unhealthy(void) { twinit.running = true; }
 static void refuses(void) { text_copy_cut(twinit.why, sizeof(twinit.why), "one runs elsewhere"); }
@@ -192,6 +193,7 @@ static const struct row {
 	{ "grace", nothing, DIAGNOSIS_STOP_GRACE, DIAGNOSIS_OK, "13 s or more" },
 	{ "none runs", nothing, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "none runs" },
 	{ "one runs", runs, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "is healthy" },
+	{ "one runs in another namespace", runs_elsewhere, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "another PID namespace" },
 	{ "one refuses", refuses, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "one runs elsewhere" },
 	{ "degraded", degraded, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "is degraded" },
 	{ "unhealthy", unhealthy, DIAGNOSIS_TWINIT, DIAGNOSIS_PROBLEM, "not healthy" },
@@ -264,7 +266,7 @@ static const struct row {
 	{ "kept", kept, DIAGNOSIS_KEEP_CONN, DIAGNOSIS_WARNING, "1 of 8 workers" },
 	{ "silent stores", stores_silent, DIAGNOSIS_SESSIONS, DIAGNOSIS_PROBLEM, "in time" },
 	{ "no Redis", stores_required, DIAGNOSIS_SESSIONS, DIAGNOSIS_PROBLEM, "verify = required" },
-	{ "well", store_ok, DIAGNOSIS_SESSIONS, DIAGNOSIS_OK, "1 questions" },
+	{ "well", store_ok, DIAGNOSIS_SESSIONS, DIAGNOSIS_OK, "1 question about session stores was" },
 	{ "may not look", store_unknown, DIAGNOSIS_SESSIONS, DIAGNOSIS_OK, "connect: seen" },
 	{ "doubtful", store_warning, DIAGNOSIS_SESSIONS, DIAGNOSIS_WARNING, "connect: seen" },
 	{ "refused", store_failed, DIAGNOSIS_SESSIONS, DIAGNOSIS_PROBLEM, "connect: seen" },
