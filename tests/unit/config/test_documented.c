@@ -1,4 +1,5 @@
-/* README's tables of keys, which the man pages are made from too, are what the parser does. */
+/* The tables of doc/configuration.md, which the man page is made from too, are what the parser
+ * does. */
 #include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -49,7 +50,7 @@ static bool take_apart(char *line, char *cells[CELLS])
 	return true;
 }
 
-/* What the README writes with words of its own is the empty value. */
+/* What the page writes with words of its own is the empty value. */
 static const char *value_of(const char *text)
 {
 	static const char *const empty[] = { "none", "FPM's own", "replicas" };
@@ -70,7 +71,7 @@ static void check_variable(const struct section *section, const char *key, const
 		text_add(&text, "%c", toupper(*c));
 	assert_string_equal(variable, expected);
 	if (config_set_from_env(&after, variable, "", why, sizeof(why)) != 0)
-		fail_msg("%s of the README is no variable of the parser", variable);
+		fail_msg("%s of the page is no variable of the parser", variable);
 }
 
 /* The default is right when setting it changes nothing. */
@@ -78,9 +79,9 @@ static void check_default(const struct section *section, const char *key, const 
 {
 	memcpy(&after, &before, sizeof(after));
 	if (config_set(&after, section->name, key, value_of(value), why, sizeof(why)) != 0)
-		fail_msg("README: the default of %s: %s", key, why);
+		fail_msg("doc/configuration.md: the default of %s: %s", key, why);
 	if (memcmp(&after, &before, sizeof(after)) != 0)
-		fail_msg("README: '%s' is not the default of %s", value, key);
+		fail_msg("doc/configuration.md: '%s' is not the default of %s", value, key);
 }
 
 static void check_keys(const struct section *section)
@@ -97,7 +98,7 @@ static void check_keys(const struct section *section)
 
 static void check_section(const struct section *section)
 {
-	FILE *manual = fopen("README.md", "re");
+	FILE *manual = fopen("doc/configuration.md", "re");
 	struct text list = TEXT(keys);
 	char line[4096], *cells[CELLS];
 	bool inside = false;
@@ -118,7 +119,7 @@ static void check_section(const struct section *section)
 	check_keys(section);
 }
 
-static void test_the_readme_has_each_key_with_its_default_and_variable(void **state)
+static void test_the_page_has_each_key_with_its_default_and_variable(void **state)
 {
 	(void)state;
 	config_init(&before);
@@ -133,7 +134,7 @@ static void test_the_readme_has_each_key_with_its_default_and_variable(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_readme_has_each_key_with_its_default_and_variable),
+		cmocka_unit_test(test_the_page_has_each_key_with_its_default_and_variable),
 	};
 
 	return cmocka_run_group_tests_name("config/documented", tests, NULL, NULL);
