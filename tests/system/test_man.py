@@ -49,7 +49,7 @@ def test_a_page_has_no_fault_of_form(page):
 def test_what_would_change_is_shown(tmp_path):
     for name in ("doc/man", "tools", "src/config"):
         shutil.copytree(REPO / name, tmp_path / name)
-    for name in ("README.md", "VERSION"):
+    for name in ("README.md", "VERSION", "doc/configuration.md"):
         shutil.copy(REPO / name, tmp_path / name)
     page = tmp_path / "doc/man/twinit.conf.5"
     page.write_text(page.read_text().replace("Default: \\fB30s", "Default: \\fB31s", 1))
@@ -59,10 +59,10 @@ def test_what_would_change_is_shown(tmp_path):
     run(str(tmp_path / "tools/man"), str(binary()))
     assert page.read_text() == (REPO / "doc/man/twinit.conf.5").read_text()
 
-    readme = tmp_path / "README.md"
-    readme.write_text(readme.read_text().replace("| `linger` |", "| `lingers` |"))
+    described = tmp_path / "doc/configuration.md"
+    described.write_text(described.read_text().replace("| `linger` |", "| `lingers` |"))
     said = run(str(tmp_path / "tools/man"), "--check", str(binary()), status=1)
-    assert "tools/man: README.md has the keys" in said and "lingers" in said, said
+    assert "tools/man: doc/configuration.md has the keys" in said and "lingers" in said, said
 
 
 def test_the_examples_of_the_configuration_are_valid(tmp_path):
