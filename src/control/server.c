@@ -120,7 +120,9 @@ static bool welcome(struct server *server, int fd)
 	if (peer.uid != 0 && peer.uid != geteuid())
 		return false;
 	if (peer.pid > 0 && server->is_below_master(server, peer.pid)) {
-		log_write(LOG_WARNING, "control: process %d below an FPM master asked, ignoring it",
+		log_write(LOG_WARNING,
+		          "control: ignoring process %d, which is below an FPM master or gone "
+		          "already",
 		          peer.pid);
 		return false;
 	}
