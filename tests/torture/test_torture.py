@@ -196,7 +196,11 @@ def boot(c):
     return c.lives()
 
 
-def after_boot(c, ready):
+# Errors that say nothing about what kernel and container allow, question/isolation.c.
+OF_THE_MOMENT = ("EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ENOBUFS", "EINTR", "EBUSY")
+
+
+def after_boot(c, fault, ready):
     """What is wrong with a boot in which something failed."""
     if ready:
         code, said = roll(c)
@@ -204,6 +208,8 @@ def after_boot(c, ready):
         # Less than a namespace of the first kind has its reason.
         if not c.log.find(r"isolation (namespace$|.*; \w)") and c.log.find("isolation"):
             found.append("isolation is weaker, and nobody says why")
+        if fault.who == "isolation_run" and fault.error in OF_THE_MOMENT and not c.log.find("isolation namespace$"):
+            found.append("isolation is weaker for an error of the moment")
         return found + ends_well(c)
     code = c.wait()
     found = [] if code in EXIT_STATUSES else ["PID 1 ended with %d" % code]
@@ -236,12 +242,31 @@ def torture_boot(options, fault):
         c.faults.arm(fault)
         ready = boot(c)
         fired = c.faults.disarm()
-        return fired, after_boot(c, ready), "ready" if ready else "%d %s" % (c.wait(), c.log.lines[-2:])
+        return fired, after_boot(c, fault, ready), "ready" if ready else "%d %s" % (c.wait(), c.log.lines[-2:])
 
 
 @pytest.mark.parametrize("scene, who", [(scene, who) for scene, cast in BOOT_CAST.items() for who in cast.split()])
 def test_one_call_fails_in_the_boot(count_boot, dice, everything, scene, who):
     go_through(chosen(count_boot(scene), who, dice, everything), lambda fault: torture_boot(BOOTS[scene], fault))
+
+
+def test_isolation_is_tried_again_while_there_are_no_processes():
+    with Tortured() as c:
+        c.faults.exhaust("processes", ["pid1"])
+        c.start()
+        c.until("it was tried twice", lambda: c.faults.get("refused") >= 2)
+        c.faults.release()
+        c.log.wait("twinit: ready")
+        assert c.log.find("isolation namespace$"), c.log.lines
+        assert not ends_well(c)
+
+
+def test_a_boot_in_which_nobody_can_try_isolation_ends():
+    with Tortured() as c:
+        c.faults.exhaust("processes", ["pid1"])
+        assert not boot(c)
+        assert c.wait() == 78
+        assert c.log.find("error: www: what isolation can be had cannot be found out: no more processes may be made")
 
 
 # --- the stop
