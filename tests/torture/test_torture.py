@@ -11,11 +11,13 @@ error, and several calls of those that are made more than once from the same pla
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
 
 from container import TookTooLong, children, end_of
+from listeners import listeners
 from through import chosen, go_through
 from tortured import LONG, Tortured
 
@@ -47,6 +49,18 @@ REASONS = {
     "trial_run": r"replica \d:? (could not be tried|did not answer|is not healthy|was not ready)",
     "stores_run": r"session store",
 }
+
+
+# What the log must say of a helper that nobody waits for, when one of these calls of it failed.
+LOGGED = {"notify_run": ("memfd_create fork pipe2 execve dup2 waitpid", "on_event: /bin/cat .*(cannot be run|died)")}
+
+
+def unsaid(c, fault, mark):
+    """A complaint about what the log does not say, or nothing."""
+    calls, wanted = LOGGED.get(fault.who, ("", ""))
+    if fault.call not in calls.split() or c.log.find(wanted, mark):
+        return []
+    return ["the log should say %r" % wanted]
 
 
 def wrong_reason(fault, said):
@@ -111,6 +125,19 @@ def crash(c):
     return 0, ""
 
 
+def lose_lane(c):
+    """PHP shuts its listening socket down. Who waits there would be lost, so there is nobody."""
+    c.load.pause()
+    mark = c.events.mark()
+    public = [one for pid in children(c.pid) for one in listeners(pid, c.is_public).values()]
+    public[0].shutdown(socket.SHUT_RDWR)
+    for one in public:
+        one.close()
+    c.events.wait(r"www/. \d ready", mark, count=2, timeout=LONG)
+    c.load.go()
+    return 0, ""
+
+
 # {name: (what happens, options of the Container)}
 SCENES = {
     "roll": (roll, {}),
@@ -123,6 +150,7 @@ SCENES = {
     "crash": (crash, {}),
     "sessions": (sessions, {"redis": True}),
     "events": (roll, {"on_event": "/bin/cat"}),
+    "lost-lane": (lose_lane, {"unix": True}),
 }
 CAST = {
     "roll": "pid1 master program settings_run stores_run trial_run drain_run prime_run other",
@@ -135,6 +163,7 @@ CAST = {
     "crash": "pid1",
     "sessions": "pid1 stores_run chain_run",
     "events": "pid1 notify_run",
+    "lost-lane": "pid1 master trial_run drain_run",
 }
 
 
@@ -160,6 +189,7 @@ def count(living):
 def torture(c, act, fault):
     """One fault in what happens to a living twinit, see go_through()."""
     c.faults.arm(fault)
+    mark = c.log.mark()
     found, code, said = [], 0, ""
     try:
         code, said = act(c)
@@ -167,6 +197,7 @@ def torture(c, act, fault):
         found.append("no end: %s" % late)
     fired = c.faults.disarm()
     found += c.complaints(fault.call, cut=fault.who == "trial_run" and "did not answer its ping" in said)
+    found += unsaid(c, fault, mark) if fired else []
     if fired and code != 0 and (wrong := wrong_reason(fault, said)):
         found.append(wrong)
     return fired, found, "%d %s" % (code, " ".join(said.split())[-300:] if code else "")

@@ -14,6 +14,7 @@ from faults import Faults
 THREADS = 2
 PAUSE = 0.004  # between requests: the processor is for twinit
 TURNS_MAX = 50  # of PID 1's loop, for a question; in a second it could be a million
+STEPS_MS = 20  # of a roll may be in none of its steps: each is a whole number
 LONG = 45.0  # more than any time limit of twinit here
 
 
@@ -161,6 +162,10 @@ class Tortured(Container):
         self.load.go()
         return self
 
+    def is_public(self, name):
+        """Is it the name of a socket that visitors come to?"""
+        return name == self.address or isinstance(name, str) and name.startswith(str(self.address))
+
     def left(self):
         """What a roll must leave as it was: descriptors, and names in run_dir."""
         names = Counter(re.sub(r"\d+", "N", str(path.relative_to(self.run_dir))) for path in self.run_dir.rglob("*"))
@@ -205,6 +210,17 @@ class Tortured(Container):
                 found.append("a master was started with %s, not %s" % (given, self.given))
         return found
 
+    def misremembered(self, before):
+        """What the record of rolls says wrongly after one more that worked."""
+        app = self.app()
+        now, steps = app["rolls_by_outcome"], sum(app["last_roll_steps_ms"].values())
+        found = []
+        if sum(now.values()) != app["rolls"] or now["done"] != before["done"] + 1:
+            found.append("a roll is not remembered: %s, %d in all, before it %s" % (now, app["rolls"], before))
+        if not -STEPS_MS <= app["last_roll_ms"] - steps <= STEPS_MS:
+            found.append("steps of %d ms in a roll of %d ms" % (steps, app["last_roll_ms"]))
+        return found
+
     def complaints(self, call="", cut=False):
         """What does not hold, after that call failed: the next roll works and leaves what was there before.
 
@@ -214,11 +230,13 @@ class Tortured(Container):
         if not self.lives():
             return ["PID 1 ended with %d" % self.process.returncode]
         found = self.weaker()
+        before = self.app()["rolls_by_outcome"]
         code, text = self.tell("restart", timeout=LONG)
         if code != 0:
             found.append("the next roll ended with %d: %s" % (code, text.strip()))
         try:
             self.until_calm()
+            found += self.misremembered(before) if code == 0 else []
             if call in ("unlink", "unlinkat"):
                 self.before = self.left()
             self.until("nothing is left over", lambda: self.left() == self.before, timeout=5)
