@@ -241,7 +241,7 @@ void chain_look(struct app *app)
 	int r = start(app, &the_query, &app->chain_look);
 	if (r < 0) {
 		log_errno(r, "%s: cannot ask PHP for a session", app->config.name);
-		answers_sessions_asked(app);
+		answers_sessions_unasked(app, "PHP for a session", r);
 	}
 }
 

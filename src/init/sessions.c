@@ -185,6 +185,7 @@ void sessions_ask(struct app *app)
 	r = sessions_start(app, app->active->sources, false, &app->stores, on_answer, on_end);
 	if (r < 0) {
 		log_errno(r, "%s: cannot ask the session store", app->config.name);
+		answers_sessions_unasked(app, "the session store", r);
 		schedule(app);
 	}
 }

@@ -17,6 +17,7 @@ import subprocess
 import pytest
 
 from container import TookTooLong, children, end_of
+from faults import Fault
 from listeners import listeners
 from through import chosen, go_through
 from tortured import LONG, Tortured
@@ -165,6 +166,13 @@ CAST = {
     "events": "pid1 notify_run",
     "lost-lane": "pid1 master trial_run drain_run",
 }
+
+
+def recorded_of(c, act):
+    """[((who, call, place), how often)] of what happens when nothing fails."""
+    c.faults.record()
+    act(c)
+    return c.faults.recorded().items()
 
 
 @pytest.fixture(scope="module")
@@ -385,6 +393,20 @@ def test_a_client_whom_nobody_can_take_does_not_keep_pid1_awake(living):
         code, status = end_of(asking)
     assert 2 <= refused < TURNS, "%d calls failed in a second" % refused
     assert code == 0, status
+    assert not c.complaints()
+
+
+@pytest.mark.parametrize("whom, calls", [("the session store", 0), ("PHP for a session", 1)])
+def test_sessions_that_nobody_can_ask_are_said_so_at_once(living, whom, calls):
+    c = living(redis=True, sessions_every="1h")
+    # The store is asked in a process, then PHP.
+    forks = [place for (who, call, place), _ in recorded_of(c, sessions) if (who, call) == ("pid1", "fork")]
+    assert len(forks) == 1, forks
+    c.faults.arm(Fault("pid1", "fork", forks[0], calls + 1, "EAGAIN"))
+    code, said = order(c, "sessions")
+    assert c.faults.disarm(), "nothing failed"
+    assert (code, said) == (1, "twinit: www: cannot ask %s: no more processes may be made; raise the container's pids "
+                               "limit, or ulimit -u\n" % whom)
     assert not c.complaints()
 
 

@@ -110,7 +110,7 @@ def parent_of(status):
 class Tortured(Container):
     """A Container with faults and a load."""
 
-    def __init__(self, redis=False, on_event="", **options):
+    def __init__(self, redis=False, on_event="", sessions_every="1s", **options):
         self.faults = Faults()
         self.redis = self._start_redis() if redis else None
         if redis:
@@ -119,7 +119,7 @@ class Tortured(Container):
         super().__init__(**options)
         self.set(publish=self.directory / "published")
         # Stubs keep no sessions; and what nobody could ask is asked again soon.
-        self.environment.update(TWINIT_SESSIONS_VERIFY="report", TWINIT_SESSIONS_EVERY="1s",
+        self.environment.update(TWINIT_SESSIONS_VERIFY="report", TWINIT_SESSIONS_EVERY=sessions_every,
                                 TWINIT_ON_EVENT=on_event)
         self.load = Load(self)
         self.before = self.power = self.given = None
