@@ -126,14 +126,19 @@ def crash(c):
     return 0, ""
 
 
-def lose_lane(c):
+def shut_lane(c):
     """PHP shuts its listening socket down. Who waits there would be lost, so there is nobody."""
     c.load.pause()
-    mark = c.events.mark()
     public = [one for pid in children(c.pid) for one in listeners(pid, c.is_public).values()]
     public[0].shutdown(socket.SHUT_RDWR)
     for one in public:
         one.close()
+
+
+def lose_lane(c):
+    """It is left for another one."""
+    mark = c.events.mark()
+    shut_lane(c)
     c.events.wait(r"www/. \d ready", mark, count=2, timeout=LONG)
     c.load.go()
     return 0, ""
@@ -407,6 +412,18 @@ def test_sessions_that_nobody_can_ask_are_said_so_at_once(living, whom, calls):
     assert c.faults.disarm(), "nothing failed"
     assert (code, said) == (1, "twinit: www: cannot ask %s: no more processes may be made; raise the container's pids "
                                "limit, or ulimit -u\n" % whom)
+    assert not c.complaints()
+
+
+def test_a_lost_lane_is_left_as_soon_as_that_can_be(living):
+    c = living(unix=True)
+    mark, began = c.log.mark(), c.events.mark()
+    c.faults.exhaust("descriptors", ["children"])
+    shut_lane(c)
+    c.log.wait("cannot prepare lane", mark, count=2)
+    c.faults.release()
+    c.events.wait(r"www/. \d ready", began, count=2)
+    c.load.go()
     assert not c.complaints()
 
 

@@ -39,8 +39,10 @@ class Load:
             if self._over:
                 return
             idle.clear()
-            self._ask()
-            time.sleep(PAUSE)
+            # Who paused before that takes us for idle.
+            if self._go.is_set():
+                self._ask()
+                time.sleep(PAUSE)
 
     def _ask(self):
         try:
