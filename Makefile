@@ -277,8 +277,13 @@ $(BUILD)/gen/compile: $(POLICY)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=gnu17 -Isrc -D_GNU_SOURCE -O1 $(WARNINGS) -o $@ $(filter %.c,$^) -lseccomp
 
-$(BUILD)/gen/policies.h: $(BUILD)/gen/compile
+$(BUILD)/gen/policies.h: $(BUILD)/gen/compile $(BUILD)/gen/wanted
 	$(Q)$< $(ARCH) $(POLICY_EXTRA) >$@.new && mv $@.new $@
+
+# Another one only when something else is wanted.
+$(BUILD)/gen/wanted: always
+	@mkdir -p $(@D)
+	$(Q)echo '$(ARCH) $(POLICY_EXTRA)' | cmp -s - $@ || echo '$(ARCH) $(POLICY_EXTRA)' >$@
 
 $(BUILD)/src/confine/filter.o: $(BUILD)/gen/policies.h
 
@@ -291,6 +296,6 @@ $(BUILD)/%.o: %.c VERSION
         check-phpt torture check-asan build-asan check-system-asan check-integration-asan check-valgrind check-system-valgrind \
         check-memory check-clang analyze arm64 emulated check-arm64 check-hardening shape coverage coverage-all bench fuzz fuzz-all \
         fuzz-coverage fuzz-programs fuzzers \
-        soak objects format format-check layers clean help
+        soak objects format format-check layers clean help always
 .SECONDARY:
 -include $(shell find $(BUILD) -path $(BUILD)/phpt -prune -o -name '*.d' -print 2>/dev/null)

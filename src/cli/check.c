@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/findings_json.h"
 #include "cli/gather.h"
+#include "cli/json.h"
 #include "cli/run.h"
 #include "config/load.h"
 #include "doctor/doctor.h"
@@ -82,8 +82,9 @@ static json_t *one_json(const struct diagnosis *d)
 	return one;
 }
 
-static void print_json(const struct diagnoses *d)
+static bool print_json(const struct diagnoses *d)
 {
+	json_begin();
 	json_t *root = json_object();
 	json_t *list = json_array();
 
@@ -95,9 +96,7 @@ static void print_json(const struct diagnoses *d)
 	json_object_set_new(root, "problems", json_integer(d->results[DIAGNOSIS_PROBLEM]));
 	json_object_set_new(root, "left_off", json_integer(d->left_off));
 	json_object_set_new(root, "findings", list);
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(root);
+	return json_print(root);
 }
 
 /* --- the command --- */
@@ -178,9 +177,9 @@ static int run(int argc, char *argv[])
 		return CONFIG_STATUS;
 	}
 	check(&config, &gathered);
-	if (json)
-		print_json(&diagnoses);
-	else
+	if (json && !print_json(&diagnoses))
+		return EXIT_FAILURE;
+	if (!json)
 		print_text(&diagnoses);
 	return diagnoses.results[DIAGNOSIS_PROBLEM] > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,11 +1,6 @@
 #include "cli/findings_json.h"
 
-json_t *text_json(const char *text)
-{
-	json_t *string = json_string(text);
-
-	return string ? string : json_string("(not UTF-8)");
-}
+#include "cli/json.h"
 
 json_t *findings_json(const struct findings *findings)
 {

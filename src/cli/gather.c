@@ -193,32 +193,43 @@ static int ask_isolation(enum isolation wanted, struct app_facts *facts, const c
 }
 
 /* Something to cover, as replicas cover the run_dir: a directory with two others. */
+static const char *const inside_cover[] = { "", "/pin", "/pid" };
+
+static void remove_cover(const char *cover)
+{
+	char path[COVER_SIZE + 8];
+
+	for (size_t i = ARRAY_SIZE(inside_cover); i-- > 0;) {
+		snprintf(path, sizeof(path), "%s%s", cover, inside_cover[i]);
+		(void)rmdir(path);
+	}
+}
+
+static bool fill_cover(const char *cover)
+{
+	char path[COVER_SIZE + 8];
+
+	for (size_t i = 1; i < ARRAY_SIZE(inside_cover); i++) {
+		snprintf(path, sizeof(path), "%s%s", cover, inside_cover[i]);
+		if (mkdir(path, 0755) < 0)
+			return false;
+	}
+	return chmod(cover, 0755) == 0;
+}
+
 static bool make_cover(char cover[COVER_SIZE])
 {
 	static const char *const places[] = { "/run", "/dev/shm", "/tmp", NULL };
-	int fd;
 
 	for (size_t i = 0; places[i]; i++) {
 		snprintf(cover, COVER_SIZE, "%s/twinit-check-XXXXXX", places[i]);
 		if (!mkdtemp(cover))
 			continue;
-		fd = open(cover, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		bool made = fd >= 0 && chmod(cover, 0755) == 0 && mkdirat(fd, "pin", 0755) == 0 &&
-		            mkdirat(fd, "pid", 0755) == 0;
-		fd_close(&fd);
-		return made;
+		if (fill_cover(cover))
+			return true;
+		remove_cover(cover);
 	}
 	return false;
-}
-
-static void remove_cover(const char *cover)
-{
-	int fd = open(cover, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	(void)unlinkat(fd, "pin", AT_REMOVEDIR);
-	(void)unlinkat(fd, "pid", AT_REMOVEDIR);
-	fd_close(&fd);
-	(void)rmdir(cover);
 }
 
 static void look_at_isolation(enum isolation wanted, struct app_facts *facts)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/findings_json.h"
+#include "cli/json.h"
 #include "cli/overview.h"
 
 /* One of the replicas that an app shall have. */
@@ -76,14 +76,13 @@ static void add_json(const struct place *place, void *context)
 	json_array_append_new(list, one);
 }
 
-static void print_json(const struct overview *overview)
+static int print_json(const struct overview *overview)
 {
+	json_begin();
 	json_t *list = json_array();
 
 	each_place(overview, add_json, list);
-	json_dumpf(list, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(list);
+	return json_print(list) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(int argc, char *argv[])
@@ -102,9 +101,8 @@ static int run(int argc, char *argv[])
 	if (r != EXIT_SUCCESS)
 		return r;
 	if (json)
-		print_json(overview);
-	else
-		each_place(overview, quiet ? print_name : print_line, NULL);
+		return print_json(overview);
+	each_place(overview, quiet ? print_name : print_line, NULL);
 	return EXIT_SUCCESS;
 }
 

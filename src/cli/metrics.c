@@ -83,7 +83,9 @@ static const struct family families[] = {
 	[LIMIT] = { "twinit_max_children_reached_total",
 	            "How often all workers that are allowed were not enough.", false },
 	[WORKERS] = { "twinit_workers", "Workers of active replicas, by what they do.", false },
-	[WORKERS_MOST] = { "twinit_workers_busy_most", "Workers that were busy at once, at most.",
+	[WORKERS_MOST] = { "twinit_workers_busy_most",
+	                   "Workers that were busy at once, at most, by FPM's count, to which each "
+	                   "request on a kept connection is one more.",
 	                   false },
 	[QUEUE] = { "twinit_listen_queue", "Connections that wait for a worker (TCP).", false },
 	[SESSIONS_UP] = { "twinit_sessions_up", "1 when the session store is as it should be.",

@@ -9,6 +9,7 @@
 #include "cli/processes.h"
 #include "cli/scoreboard.h"
 #include "cli/talk.h"
+#include "process/child.h"
 #include "session/finding_file.h"
 #include "session/store.h"
 #include "util/cleanup.h"
@@ -188,8 +189,10 @@ int overview_ask(const char *app, unsigned replica, bool deep, const struct over
 	if (status != EXIT_SUCCESS)
 		return status;
 	overview.here = is_here(fd, overview.container.pid);
-	if (deep)
-		scoreboard_fill(talk_run_dir(), overview.apps, overview.app_count);
+	int trouble = deep ? scoreboard_fill(talk_run_dir(), overview.apps, overview.app_count) : 0;
+	if (trouble < 0)
+		fprintf(stderr, "twinit: not every pool could be asked: %s\n",
+		        child_trouble(trouble));
 	if (deep && overview.here)
 		add_memory(&overview);
 	*result = &overview;

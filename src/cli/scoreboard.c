@@ -1,5 +1,6 @@
 #include "cli/scoreboard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 
@@ -29,6 +30,7 @@ struct reported {
 struct round {
 	int private_fd;
 	uint64_t until_ms;
+	int trouble; /* -errno: somebody was not asked */
 	unsigned count;
 	struct question questions[QUESTIONS_MAX];
 };
@@ -75,13 +77,17 @@ static void start(struct round *round, struct replica_view *replica, struct pool
 
 	if (round->count == QUESTIONS_MAX)
 		take_answers(round);
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		round->trouble = -errno;
 		return;
+	}
 	private_name(replica->wire.app_index, replica->wire.serial, wire->number, PRIVATE_STATUS,
 	             name);
 	pid_t pid = fork();
 	if (pid == 0)
 		ask(round, name, wire->path, fds[1]);
+	if (pid < 0)
+		round->trouble = -errno;
 	fd_close(&fds[1]);
 	if (pid > 0)
 		round->questions[round->count++] = (struct question){ fds[0], pid, pool };
@@ -137,7 +143,7 @@ static void sum_up(struct replica_view *replica)
 	}
 }
 
-void scoreboard_fill(const char *run_dir, struct app_view apps[], unsigned count)
+int scoreboard_fill(const char *run_dir, struct app_view apps[], unsigned count)
 {
 	static struct round round;
 	char path[CONFIG_PATH_SIZE + 16];
@@ -146,6 +152,7 @@ void scoreboard_fill(const char *run_dir, struct app_view apps[], unsigned count
 	text_add(&text, "%s/private", run_dir);
 	_cleanup_close_ int private_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	round.private_fd = private_fd;
+	round.trouble = 0;
 	round.until_ms = clock_ms() + ASK_MS;
 	for (unsigned i = 0; i < count && private_fd >= 0; i++)
 		start_all(&round, &apps[i]);
@@ -153,4 +160,5 @@ void scoreboard_fill(const char *run_dir, struct app_view apps[], unsigned count
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned k = 0; k < apps[i].replica_count; k++)
 			sum_up(&apps[i].replicas[k]);
+	return round.trouble;
 }

@@ -6,9 +6,9 @@
 /*
  * Ask each pool of each master in @apps over the private sockets below @run_dir, in processes of
  * our own, so that those who do not answer cost one second together.  What cannot be had stays as
- * it is: not answered.
+ * it is: not answered.  0, or -errno when not all could be asked for want of processes or pipes.
  */
-void scoreboard_fill(const char *run_dir, struct app_view apps[], unsigned count);
+MUST_CHECK int scoreboard_fill(const char *run_dir, struct app_view apps[], unsigned count);
 
 /* Add @more to @sum.  Queues are not added: pools of a group share them. */
 void scoreboard_add(struct fpm_status *sum, const struct fpm_status *more);

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/findings_json.h"
+#include "cli/json.h"
 #include "cli/talk.h"
 #include "session/finding_file.h"
 #include "session/store.h"
@@ -72,15 +73,14 @@ static void on_json(const struct wire_reply *reply, void *context)
 
 static int print_json(int fd)
 {
+	json_begin();
 	json_t *root = json_object();
 	json_t *apps = json_array();
 	int status = talk_listen(fd, STORES_PATIENCE_MS, on_json, apps);
 
 	json_object_set_new(root, "apps", apps);
-	if (json_array_size(apps) > 0) {
-		json_dumpf(root, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
+	if (json_array_size(apps) > 0)
+		return json_print(root) ? status : EXIT_FAILURE;
 	json_decref(root);
 	return status;
 }

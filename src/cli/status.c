@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/order.h"
 
 /* Of what was asked for: the container, an app, a replica that serves. */
@@ -26,13 +27,10 @@ static int health_of(const struct overview *overview, const struct wire_request 
 	return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static void print_json(const struct overview *overview)
+static int print_json(const struct overview *overview)
 {
-	json_t *root = status_json(overview);
-
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(root);
+	json_begin();
+	return json_print(status_json(overview)) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(int argc, char *argv[])
@@ -58,9 +56,8 @@ static int run(int argc, char *argv[])
 	if (quiet)
 		return health_of(overview, &asked);
 	if (json)
-		print_json(overview);
-	else
-		status_print(overview);
+		return print_json(overview);
+	status_print(overview);
 	return EXIT_SUCCESS;
 }
 

@@ -1,4 +1,5 @@
 #include "cli/findings_json.h"
+#include "cli/json.h"
 #include "cli/status.h"
 
 static void set_number(json_t *object, const char *key, uint64_t number)

@@ -159,7 +159,8 @@ static void print_workers(const struct app_view *app)
 {
 	struct fpm_status s = overview_total(app, GROUP_ACTIVE);
 
-	printf("  workers %u busy, %u idle, at most %llu at once, limit reached %llu times\n",
+	printf("  workers %u busy, %u idle, at most %llu by FPM's count, limit reached %llu "
+	       "times\n",
 	       s.busy, s.processes - s.busy, s.active_max, s.children_max);
 	printf("  requests %llu, slow %llu, queue %llu, at most %llu\n", s.accepted, s.slow,
 	       s.queue, s.queue_max);

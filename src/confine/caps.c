@@ -38,9 +38,17 @@ uint64_t caps_effective(void)
 	return read_effective(&set) < 0 ? 0 : set;
 }
 
+int caps_look_for(int cap)
+{
+	uint64_t set;
+	int r = read_effective(&set);
+
+	return r < 0 ? r : (set & CAP_BIT(cap)) != 0;
+}
+
 bool caps_have(int cap)
 {
-	return (caps_effective() & CAP_BIT(cap)) != 0;
+	return caps_look_for(cap) > 0;
 }
 
 int caps_bound(uint64_t keep)

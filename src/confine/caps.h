@@ -20,6 +20,9 @@ uint64_t caps_effective(void);
 /* Is @cap, one CAP_ number, among them? */
 bool caps_have(int cap);
 
+/* The same for who must know: 1 or 0, or -errno when that cannot be found out. */
+MUST_CHECK int caps_look_for(int cap);
+
 /*
  * Take everything but @keep out of the bounding set, so that no exec can bring it back.  Without
  * CAP_SETPCAP the set stays as it is, which no_new_privs makes harmless.  0 or -errno.

@@ -141,7 +141,9 @@ static bool welcome(struct server *server, int fd)
 		return false;
 	if (peer.pid > 0 && server->is_below_master(server, peer.pid)) {
 		log_write(NOTICE_CONTROL_REFUSED, "",
-		          "control: process %d below an FPM master asked, ignoring it", peer.pid);
+		          "control: ignoring process %d, which is below an FPM master or gone "
+		          "already",
+		          peer.pid);
 		return false;
 	}
 	return true;

@@ -200,6 +200,21 @@ void answers_sessions_asked(struct app *app)
 	}
 }
 
+void answers_sessions_unasked(struct app *app, const char *whom, int error)
+{
+	struct server *server = &app->supervisor->server;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &server->clients[i];
+
+		if (!is_waiting(client, app))
+			continue;
+		memset(client->awaits, 0, sizeof(client->awaits));
+		server_end(client, EXIT_FAILURE, "%s: cannot ask %s: %s", app->config.name, whom,
+		           child_trouble(error));
+	}
+}
+
 static bool app_exists(const struct supervisor *s, const struct client *client)
 {
 	for (size_t i = 0; i < s->app_count; i++)

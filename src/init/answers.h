@@ -11,3 +11,7 @@ void answers_store_asked(struct app *app);
 
 /* All was asked: tell those who wait for it. */
 void answers_sessions_asked(struct app *app);
+
+/* @whom could not be asked, because of -errno @error: tell those who wait for it that and no more.
+ */
+void answers_sessions_unasked(struct app *app, const char *whom, int error);

@@ -243,7 +243,7 @@ void chain_look(struct app *app)
 	if (r < 0) {
 		log_errno(r, NOTICE_SESSION_UNPROVED, app->config.name,
 		          "cannot ask PHP for a session");
-		answers_sessions_asked(app);
+		answers_sessions_unasked(app, "PHP for a session", r);
 	}
 }
 

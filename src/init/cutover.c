@@ -9,8 +9,10 @@
 #include "init/report.h"
 #include "init/watch.h"
 
-/* A drain that takes longer lets a roll that was asked for meanwhile begin. */
-enum { DRAIN_LONG_MS = 1000 };
+enum {
+	DRAIN_LONG_MS = 1000, /* one that takes longer lets a roll that was asked for begin */
+	LOST_AGAIN_MS = 500,
+};
 
 static int keep_way_back(struct app *app)
 {
@@ -109,17 +111,29 @@ void cutover_to_candidate(struct app *app)
 		forget_way_back(app, old_lane);
 }
 
-bool cutover_from_lost_lane(struct app *app)
+static bool move_to(struct app *app, unsigned lane)
 {
-	if (!lane_lost(app, app->lane))
+	int r = lane_prepare(app, lane);
+
+	if (r < 0)
 		return false;
-	unsigned lane = lane_refuge(app);
-	if (lane == LANE_COUNT || lane_prepare(app, lane) < 0)
-		return false;
-	int r = steer(app, lane);
-	if (r < 0) {
+	r = steer(app, lane);
+	if (r < 0)
 		log_errno(r, NOTICE_CUTOVER_FAILED, app->config.name, "cannot move to lane %c",
 		          lane_letter(lane));
+	return r >= 0;
+}
+
+bool cutover_from_lost_lane(struct app *app)
+{
+	if (!lane_lost(app, app->lane) || app->lost_again.at_ms != 0)
+		return false;
+	unsigned lane = lane_refuge(app);
+	if (lane == LANE_COUNT)
+		return false;
+	/* Nobody can connect, and perhaps nothing else happens that would make us look. */
+	if (!move_to(app, lane)) {
+		deadline_arm(&app->supervisor->loop, &app->lost_again, LOST_AGAIN_MS);
 		return false;
 	}
 	app->lane = lane;

@@ -14,7 +14,8 @@ void cutover_back(struct app *app);
 
 /*
  * When somebody shut down the active lane: move its visitors to another one and let its masters
- * finish; roll_fill() starts others of the same release.  Returns true when that was done.
+ * finish; roll_fill() starts others of the same release.  What fails is tried again soon.  Returns
+ * true when it was done.
  */
 bool cutover_from_lost_lane(struct app *app);
 

@@ -335,6 +335,7 @@ void roll_cancel(struct app *app)
 	chain_stop(app);
 	prime_stop(app);
 	watch_end(app);
+	deadline_disarm(&app->supervisor->loop, &app->lost_again);
 	deadline_disarm(&app->supervisor->loop, &app->lane_limit);
 	deadline_disarm(&app->supervisor->loop, &app->drain_long_at);
 	for (size_t i = 0; i < MASTERS_MAX; i++)
@@ -349,8 +350,15 @@ static void on_drain_long(struct deadline *deadline)
 	container_of(deadline, struct app, drain_long_at)->drain_long = true;
 }
 
+/* roll_advance(), which follows, looks. */
+static void on_lost_again(struct deadline *deadline)
+{
+	(void)deadline;
+}
+
 void roll_init(struct app *app)
 {
 	app->drain_long_at.on_due = on_drain_long;
 	app->lane_limit.on_due = on_lane_late;
+	app->lost_again.on_due = on_lost_again;
 }

@@ -187,6 +187,7 @@ void sessions_ask(struct app *app)
 	if (r < 0) {
 		log_errno(r, NOTICE_HELPER_FAILED, app->config.name,
 		          "cannot ask the session store");
+		answers_sessions_unasked(app, "the session store", r);
 		schedule(app);
 	}
 }

@@ -1,4 +1,9 @@
-/* isolation.h - what can be pinned here?  Tried in a child, by really doing it. */
+/*
+ * isolation.h - what can be pinned here?  Tried in a child, by really doing it.
+ *
+ * Less than a namespace is chosen only where that is refused.  For want of memory, processes or
+ * descriptors it is tried again for a moment, and then there is no answer but why.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -73,6 +73,17 @@ def test_each_worker_has_run_the_pages_before_visitors_come(make_site, pids, pm,
         assert len(pids(page)) == 3 * WORKERS + 2, (workers, pids(page))
 
 
+def test_what_fpm_counts_as_the_most_at_once_is_called_so(make_site, pids):
+    site = make_site(pool={"pm": "static", "pm.max_children": WORKERS},
+                     env={"TWINIT_APP_WARM": "/good.php", **QUICK_STOP})
+    install(pids, site, 2)
+    site.roll_to(2)
+    most = site.app()["workers"]["max_active"]
+    assert most > WORKERS, "FPM counts requests on kept connections rightly: say so in doc/status.md"
+    text = site.task.twinit("status").stdout
+    assert "at most %d by FPM's count" % most in text, text
+
+
 def test_a_page_that_did_not_do_well_keeps_no_worker_from_visitors(make_site, pids):
     env = {"TWINIT_APP_WARM": "/bad.php /good.php /hangs.php", "TWINIT_APP_START_TIMEOUT": "2s", **QUICK_STOP}
     site = make_site(pool={"pm": "static", "pm.max_children": WORKERS}, env=env)

@@ -11,19 +11,18 @@ error, and several calls of those that are made more than once from the same pla
 import os
 import re
 import signal
+import socket
 import subprocess
-import time
 
 import pytest
 
-import container as machinery
 from container import TookTooLong, children, end_of
-from faults import faults_of, one_of_each, where
+from faults import Fault
+from listeners import listeners
+from through import chosen, go_through
 from tortured import LONG, Tortured
 
 EXIT_STATUSES = {69, 70, 78}  # of a boot that fails, see doc/
-FEW, FEW_SLOW = 24, 8  # faults for each test, without ALL=1
-SLOW = ("trial_run", "drain_run", "vigil_run")  # when they die, another one is started after a second
 
 # What a master cannot do, by the call that failed; the others are in more than one stage.
 STAGES = {
@@ -53,16 +52,16 @@ REASONS = {
 }
 
 
-def chosen(recorded, who, dice, everything, slow=False):
-    """The faults of a test."""
-    faults = [fault for fault in faults_of(recorded, dice) if fault.who == who]
-    return faults if everything else one_of_each(faults, dice)[:FEW_SLOW if slow or who in SLOW else FEW]
+# What the log must say of a helper that nobody waits for, when one of these calls of it failed.
+LOGGED = {"notify_run": ("memfd_create fork pipe2 execve dup2 waitpid", "on_event: /bin/cat .*(cannot be run|died)")}
 
 
-def text_of(fault):
-    """For people."""
-    return "%s: call %d of %s() at %s: %s" % (
-        fault.who, fault.at, fault.call, where(machinery.BUILT, fault.place), fault.error)
+def unsaid(c, fault, mark):
+    """A complaint about what the log does not say, or nothing."""
+    calls, wanted = LOGGED.get(fault.who, ("", ""))
+    if fault.call not in calls.split() or c.log.find(wanted, mark):
+        return []
+    return ["the log should say %r" % wanted]
 
 
 def wrong_reason(fault, said):
@@ -71,21 +70,6 @@ def wrong_reason(fault, said):
     if fault.who == "master" and fault.call in STAGES:
         wanted = r"replica \d:? cannot " + STAGES[fault.call]
     return None if re.search(wanted, said) else "the reason should match %r: %r" % (wanted, said)
-
-
-def go_through(faults, run):
-    """run(fault) is (did it happen?, complaints, what happened) for each of them."""
-    happened, complaints = 0, []
-    for fault in faults:
-        began = time.monotonic()
-        fired, found, story = run(fault)
-        print("%4.1fs %s -> %s" % (time.monotonic() - began, text_of(fault), story if fired else "did not happen"))
-        happened += fired
-        complaints += ["%s: %s" % (text_of(fault), one) for one in found]
-    print("%d of %d faults happened" % (happened, len(faults)))
-    assert not complaints, "%d complaints:\n%s" % (len(complaints), "\n".join(complaints))
-    # The others were meant for a call that chance did not lead to.
-    assert happened >= len(faults) / 2, "only %d of %d faults happened" % (happened, len(faults))
 
 
 # --- a twinit that lives on
@@ -142,6 +126,24 @@ def crash(c):
     return 0, ""
 
 
+def shut_lane(c):
+    """PHP shuts its listening socket down. Who waits there would be lost, so there is nobody."""
+    c.load.pause()
+    public = [one for pid in children(c.pid) for one in listeners(pid, c.is_public).values()]
+    public[0].shutdown(socket.SHUT_RDWR)
+    for one in public:
+        one.close()
+
+
+def lose_lane(c):
+    """It is left for another one."""
+    mark = c.events.mark()
+    shut_lane(c)
+    c.events.wait(r"www/. \d ready", mark, count=2, timeout=LONG)
+    c.load.go()
+    return 0, ""
+
+
 # {name: (what happens, options of the Container)}
 SCENES = {
     "roll": (roll, {}),
@@ -154,6 +156,7 @@ SCENES = {
     "crash": (crash, {}),
     "sessions": (sessions, {"redis": True}),
     "events": (roll, {"on_event": "/bin/cat"}),
+    "lost-lane": (lose_lane, {"unix": True}),
 }
 CAST = {
     "roll": "pid1 master program settings_run stores_run trial_run drain_run prime_run other",
@@ -166,7 +169,15 @@ CAST = {
     "crash": "pid1",
     "sessions": "pid1 stores_run chain_run",
     "events": "pid1 notify_run",
+    "lost-lane": "pid1 master trial_run drain_run",
 }
+
+
+def recorded_of(c, act):
+    """[((who, call, place), how often)] of what happens when nothing fails."""
+    c.faults.record()
+    act(c)
+    return c.faults.recorded().items()
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +202,7 @@ def count(living):
 def torture(c, act, fault):
     """One fault in what happens to a living twinit, see go_through()."""
     c.faults.arm(fault)
+    mark = c.log.mark()
     found, code, said = [], 0, ""
     try:
         code, said = act(c)
@@ -198,6 +210,7 @@ def torture(c, act, fault):
         found.append("no end: %s" % late)
     fired = c.faults.disarm()
     found += c.complaints(fault.call, cut=fault.who == "trial_run" and "did not answer its ping" in said)
+    found += unsaid(c, fault, mark) if fired else []
     if fired and code != 0 and (wrong := wrong_reason(fault, said)):
         found.append(wrong)
     return fired, found, "%d %s" % (code, " ".join(said.split())[-300:] if code else "")
@@ -227,7 +240,11 @@ def boot(c):
     return c.lives()
 
 
-def after_boot(c, ready):
+# Errors that say nothing about what kernel and container allow, question/isolation.c.
+OF_THE_MOMENT = ("EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ENOBUFS", "EINTR", "EBUSY")
+
+
+def after_boot(c, fault, ready):
     """What is wrong with a boot in which something failed."""
     if ready:
         code, said = roll(c)
@@ -235,6 +252,8 @@ def after_boot(c, ready):
         # Less than a namespace of the first kind has its reason.
         if not c.log.find(r"isolation (namespace$|.*; \w)") and c.log.find("isolation"):
             found.append("isolation is weaker, and nobody says why")
+        if fault.who == "isolation_run" and fault.error in OF_THE_MOMENT and not c.log.find("isolation namespace$"):
+            found.append("isolation is weaker for an error of the moment")
         return found + ends_well(c)
     code = c.wait()
     found = [] if code in EXIT_STATUSES else ["PID 1 ended with %d" % code]
@@ -267,12 +286,31 @@ def torture_boot(options, fault):
         c.faults.arm(fault)
         ready = boot(c)
         fired = c.faults.disarm()
-        return fired, after_boot(c, ready), "ready" if ready else "%d %s" % (c.wait(), c.log.lines[-2:])
+        return fired, after_boot(c, fault, ready), "ready" if ready else "%d %s" % (c.wait(), c.log.lines[-2:])
 
 
 @pytest.mark.parametrize("scene, who", [(scene, who) for scene, cast in BOOT_CAST.items() for who in cast.split()])
 def test_one_call_fails_in_the_boot(count_boot, dice, everything, scene, who):
     go_through(chosen(count_boot(scene), who, dice, everything), lambda fault: torture_boot(BOOTS[scene], fault))
+
+
+def test_isolation_is_tried_again_while_there_are_no_processes():
+    with Tortured() as c:
+        c.faults.exhaust("processes", ["pid1"])
+        c.start()
+        c.until("it was tried twice", lambda: c.faults.get("refused") >= 2)
+        c.faults.release()
+        c.log.wait("twinit: ready")
+        assert c.log.find("isolation namespace$"), c.log.lines
+        assert not ends_well(c)
+
+
+def test_a_boot_in_which_nobody_can_try_isolation_ends():
+    with Tortured() as c:
+        c.faults.exhaust("processes", ["pid1"])
+        assert not boot(c)
+        assert c.wait() == 78
+        assert c.log.find("error: www: what isolation can be had cannot be found out: no more processes may be made")
 
 
 # --- the stop
@@ -360,6 +398,32 @@ def test_a_client_whom_nobody_can_take_does_not_keep_pid1_awake(living):
         code, status = end_of(asking)
     assert 2 <= refused < TURNS, "%d calls failed in a second" % refused
     assert code == 0, status
+    assert not c.complaints()
+
+
+@pytest.mark.parametrize("whom, calls", [("the session store", 0), ("PHP for a session", 1)])
+def test_sessions_that_nobody_can_ask_are_said_so_at_once(living, whom, calls):
+    c = living(redis=True, sessions_every="1h")
+    # The store is asked in a process, then PHP.
+    forks = [place for (who, call, place), _ in recorded_of(c, sessions) if (who, call) == ("pid1", "fork")]
+    assert len(forks) == 1, forks
+    c.faults.arm(Fault("pid1", "fork", forks[0], calls + 1, "EAGAIN"))
+    code, said = order(c, "sessions")
+    assert c.faults.disarm(), "nothing failed"
+    assert (code, said) == (1, "twinit: www: cannot ask %s: no more processes may be made; raise the container's pids "
+                               "limit, or ulimit -u\n" % whom)
+    assert not c.complaints()
+
+
+def test_a_lost_lane_is_left_as_soon_as_that_can_be(living):
+    c = living(unix=True)
+    mark, began = c.log.mark(), c.events.mark()
+    c.faults.exhaust("descriptors", ["children"])
+    shut_lane(c)
+    c.log.wait("cannot prepare lane", mark, count=2)
+    c.faults.release()
+    c.events.wait(r"www/. \d ready", began, count=2)
+    c.load.go()
     assert not c.complaints()
 
 

@@ -14,6 +14,7 @@ from faults import Faults
 THREADS = 2
 PAUSE = 0.004  # between requests: the processor is for twinit
 TURNS_MAX = 50  # of PID 1's loop, for a question; in a second it could be a million
+STEPS_MS = 20  # of a roll may be in none of its steps: each is a whole number
 LONG = 45.0  # more than any time limit of twinit here
 
 
@@ -38,8 +39,10 @@ class Load:
             if self._over:
                 return
             idle.clear()
-            self._ask()
-            time.sleep(PAUSE)
+            # Who paused before that takes us for idle.
+            if self._go.is_set():
+                self._ask()
+                time.sleep(PAUSE)
 
     def _ask(self):
         try:
@@ -109,7 +112,7 @@ def parent_of(status):
 class Tortured(Container):
     """A Container with faults and a load."""
 
-    def __init__(self, redis=False, on_event="", **options):
+    def __init__(self, redis=False, on_event="", sessions_every="1s", **options):
         self.faults = Faults()
         self.redis = self._start_redis() if redis else None
         if redis:
@@ -118,7 +121,7 @@ class Tortured(Container):
         super().__init__(**options)
         self.set(publish=self.directory / "published")
         # Stubs keep no sessions; and what nobody could ask is asked again soon.
-        self.environment.update(TWINIT_SESSIONS_VERIFY="report", TWINIT_SESSIONS_EVERY="1s",
+        self.environment.update(TWINIT_SESSIONS_VERIFY="report", TWINIT_SESSIONS_EVERY=sessions_every,
                                 TWINIT_ON_EVENT=on_event)
         self.load = Load(self)
         self.before = self.power = self.given = None
@@ -160,6 +163,10 @@ class Tortured(Container):
         self.given = re.sub(r"leader.*", "", self.events.find(r" start .*")[0][0])
         self.load.go()
         return self
+
+    def is_public(self, name):
+        """Is it the name of a socket that visitors come to?"""
+        return name == self.address or isinstance(name, str) and name.startswith(str(self.address))
 
     def left(self):
         """What a roll must leave as it was: descriptors, and names in run_dir."""
@@ -205,6 +212,17 @@ class Tortured(Container):
                 found.append("a master was started with %s, not %s" % (given, self.given))
         return found
 
+    def misremembered(self, before):
+        """What the record of rolls says wrongly after one more that worked."""
+        app = self.app()
+        now, steps = app["rolls_by_outcome"], sum(app["last_roll_steps_ms"].values())
+        found = []
+        if sum(now.values()) != app["rolls"] or now["done"] != before["done"] + 1:
+            found.append("a roll is not remembered: %s, %d in all, before it %s" % (now, app["rolls"], before))
+        if not -STEPS_MS <= app["last_roll_ms"] - steps <= STEPS_MS:
+            found.append("steps of %d ms in a roll of %d ms" % (steps, app["last_roll_ms"]))
+        return found
+
     def complaints(self, call="", cut=False):
         """What does not hold, after that call failed: the next roll works and leaves what was there before.
 
@@ -214,11 +232,13 @@ class Tortured(Container):
         if not self.lives():
             return ["PID 1 ended with %d" % self.process.returncode]
         found = self.weaker()
+        before = self.app()["rolls_by_outcome"]
         code, text = self.tell("restart", timeout=LONG)
         if code != 0:
             found.append("the next roll ended with %d: %s" % (code, text.strip()))
         try:
             self.until_calm()
+            found += self.misremembered(before) if code == 0 else []
             if call in ("unlink", "unlinkat"):
                 self.before = self.left()
             self.until("nothing is left over", lambda: self.left() == self.before, timeout=5)

@@ -4,7 +4,8 @@
  * The test and all processes of twinit share a file, named by $TORTURE.  With it the test records
  * which calls are made where, and makes one of them fail, once: the `at`-th of that function, by
  * that kind of process, from that place in the program.  Or everything that needs processes, memory
- * or descriptors fails, until the test lets go.  Without $TORTURE nothing fails.
+ * or descriptors fails, until the test lets go.  Without $TORTURE nothing fails.  With
+ * $TORTURE_COMMAND it is no PID 1 but a command that is tortured.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +98,9 @@ __attribute__((__constructor__)) static void share(void)
 		(void)close(fd);
 	if (path)
 		shared = there;
+	/* Commands run on their own; those whom they fork are "other". */
+	if (getenv("TORTURE_COMMAND"))
+		who = WHO_command;
 }
 
 static void keep_record(enum call call, uint32_t place)
