@@ -368,11 +368,15 @@ void generation_begin(struct app *app)
 
 static void remove_prepends(struct app *app, const struct generation *generation)
 {
+	const struct fpm_settings *settings = &generation->fpm.settings;
 	char name[NAME_SIZE + POOL_NAME_SIZE + 32];
 
-	for (unsigned i = 0; i < generation->fpm.settings.pool_count && i < POOLS_MAX; i++) {
-		settings_prepend_name(app->config.name, generation->number,
-		                      generation->fpm.settings.pools[i].name, name, sizeof(name));
+	/* A helper that died has written for the pools that it found: those that serve already. */
+	if (settings->pool_count == 0 && app->active)
+		settings = &app->active->fpm.settings;
+	for (unsigned i = 0; i < settings->pool_count && i < POOLS_MAX; i++) {
+		settings_prepend_name(app->config.name, generation->number, settings->pools[i].name,
+		                      name, sizeof(name));
 		(void)unlinkat(app->supervisor->run.pin_fd, name, 0);
 	}
 }

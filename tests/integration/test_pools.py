@@ -2,11 +2,13 @@
 
 import os
 import pwd
+import signal
 
 import pytest
 
 from clients import Crowd, fpm_post, release_of_check
-from support import QUICK_STOP, children, fpm_masters, free_ports, start_and_wait_for_end, errors_of, status_field, title
+from support import (QUICK_STOP, SECONDS, VARIANTS, children, errors_of, fpm_masters, free_ports, start_and_wait_for_end,
+                     status_field, title, wait_until)
 
 CAPS = {"CHOWN": 0, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_CHROOT": 18, "SYS_PTRACE": 19, "SYS_NICE": 23}
 LEAST = {"SETUID", "SETGID", "KILL"}
@@ -136,3 +138,30 @@ def test_a_pool_of_root_is_refused(cold_site):
     os.chmod(path, 0o644)
     assert start_and_wait_for_end(site) == 78
     assert any("user is root" in line for line in errors_of(site.task)), errors_of(site.task)
+
+
+def helpers(site):
+    """Children of PID 1 that are none of its masters."""
+    return [pid for pid in children(site.task.pid) if pid not in site.task.masters()]
+
+
+def test_a_helper_that_is_killed_leaves_no_files_behind(make_site):
+    site = make_site(lambda site: add_pools(site, pool_text("other", free_ports(1))), **VARIANTS["path"])
+    pin = site.task.run_dir / "pin"
+
+    def files():
+        return sorted(path.name for path in pin.rglob("*"))
+
+    before = files()
+    assert {"www-1-www.php", "www-1-other.php"} <= set(before), before
+    # The helper that reads the configuration writes a file for each pool; here it waits for whoever reads the second.
+    os.mkfifo(pin / "www-2-other.php")
+    site.current(2)
+    site.hup()
+    wait_until("the first file is written", SECONDS, files, lambda names: "www-2-www.php" in names)
+    helper, = wait_until("one helper", SECONDS, lambda: helpers(site), lambda pids: len(pids) == 1)
+    os.kill(helper, signal.SIGKILL)
+    site.said("the helper that reads the FPM configuration died")
+    assert files() == before
+    site.task.restart()
+    assert site.app()["release"] == "2"

@@ -43,7 +43,8 @@ def footprint(site):
         "mounts": [mounts(twinit)] + sorted(mounts(pid) or 0 for pid in site.task.masters()),
         "mounts outside": Path("/proc/self/mountinfo").read_text().count(str(site.directory)),
         "processes": sorted(re.sub(r" \(.*", "", name) for pid, name in everybody.items() if lasting(pid)),
-        "files": len(list(site.task.run_dir.rglob("*"))),
+        "files": sorted(re.sub(r"\d+", "N", str(path.relative_to(site.task.run_dir)))
+                        for path in site.task.run_dir.rglob("*")),
     }
 
 

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from clients import Lost, fpm_answer, fpm_connect, fpm_request
 from judge import SECOND, Request
 from lane import DRAW
-from processes import children, sockets_of, stat_of, status_field, title, workers
+from processes import children, sockets_of, stat_of, status_field, title
 from support import redis_command, stack
 from waiting import HOST, wait_until
 
@@ -83,9 +83,16 @@ def kill_workers(soak, draw):
     return kill_frozen(soak, "kill_workers", those)
 
 
+def who_may_serve(master):
+    """The workers of a stopped master that visitors may have met, also those that have no title of their own yet."""
+    return [pid for pid in children(master) if not title(pid).startswith("php-fpm: pool ") or
+            title(pid) == "php-fpm: pool www"]
+
+
 def doomed(soak, what, master, seconds):
-    """The workers of a master that has to go."""
-    those = workers(master)
+    """Stops a master that has to go, for whoever ends it; its workers may lose what they have."""
+    freeze([master])
+    those = who_may_serve(master)
     now = time.monotonic_ns()
     pids = [inside(pid) for pid in those]
     soak.judge.killed(what, now, pids, len(those), now + seconds * SECOND)
@@ -116,7 +123,7 @@ def kill_tree(soak, draw):
     if master is None:
         return "nobody there"
     freeze([master])
-    those = workers(master)
+    those = who_may_serve(master)
     freeze(those)
     said = kill_frozen(soak, "kill_tree", those)
     send(master, signal.SIGKILL)
@@ -129,6 +136,7 @@ def end_master(soak, draw, number, seconds):
         return "nobody there"
     doomed(soak, "end_master", pid, seconds)
     send(pid, number)
+    send(pid, signal.SIGCONT)
     return "master %d" % pid
 
 

@@ -70,7 +70,7 @@ def pid1(soak):
     """What it took before and after."""
     rows = [(name, "%d KB" % soak.memory_before[name], "%d KB" % soak.memory_after[name])
             for name in soak.memory_before]
-    rows += [(name, len(soak.before[name]), len(soak.after[name])) for name in ("descriptors", "processes")]
-    rows += [(name, soak.before[name], soak.after[name]) for name in ("mounts", "mounts outside", "files")]
+    rows += [(name, len(soak.before[name]), len(soak.after[name])) for name in ("descriptors", "processes", "files")]
+    rows += [(name, soak.before[name], soak.after[name]) for name in ("mounts", "mounts outside")]
     for name, before, after in rows:
         print("  %-16s %s -> %s" % (name, before, after))
