@@ -6,12 +6,10 @@
 #include "cli/command.h"
 #include "cli/run.h"
 
-enum { USAGE = 64 };
-
 static int usage(const char *problem, const char *what)
 {
 	fprintf(stderr, "twinit: %s '%s'; see twinit help\n", problem, what);
-	return USAGE;
+	return USAGE_STATUS;
 }
 
 static int without_command(const char *first)

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { USAGE = 64 };
-
 const struct command *const commands[] = {
 	&run_command,
 	&status_command,
@@ -39,5 +37,5 @@ int command_usage(const struct command *command, const char *problem, const char
 	        what[0] ? "'" : "");
 	fprintf(stderr, "usage: twinit %s%s%s\n", command->name, command->arguments[0] ? " " : "",
 	        command->arguments);
-	return USAGE;
+	return USAGE_STATUS;
 }

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+enum { USAGE_STATUS = 64 }; /* of a command that is asked for wrongly */
+
 struct command {
 	const char *name;
 	const char *arguments;              /* as the usage shows them */

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,15 +61,6 @@ static int open_twinit(const struct config *config, struct gathered *g)
 	for (size_t i = 0; run_dirs[i] && fd < 0 && fd != -EACCES; i++)
 		fd = open_at(run_dirs[i], g);
 	return fd;
-}
-
-/* Its pid as we see it, where the one that it says itself is of its own namespace; 0: not known. */
-static pid_t peer_pid(int fd)
-{
-	struct ucred peer = { 0 };
-	socklen_t size = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? 0 : peer.pid;
 }
 
 static void read_command(pid_t pid, struct gathered *g)
@@ -133,7 +123,7 @@ void gather_twinit(const struct config *config, struct gathered *gathered)
 		         (unsigned)geteuid());
 	if (fd < 0)
 		return;
-	pid_t pid = peer_pid(fd);
+	pid_t pid = connection_peer(fd);
 	read_command(pid, gathered);
 	int r = take_replies(fd, gathered);
 	gathered->twinit.elsewhere = pid != (pid_t)gathered->twinit.pid;

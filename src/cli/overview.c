@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "cli/processes.h"
 #include "cli/scoreboard.h"
@@ -132,15 +131,6 @@ static void on_reply(const struct wire_reply *reply, void *context)
 	}
 }
 
-/* Whoever listens there is, as we see it, the process that it calls itself. */
-static bool is_here(int fd, uint32_t pid)
-{
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == (pid_t)pid;
-}
-
 /* --- what others say --- */
 
 static void add_memory(struct overview *overview)
@@ -188,7 +178,7 @@ int overview_ask(const char *app, unsigned replica, bool deep, const struct over
 		status = check_replica(&overview, app, replica);
 	if (status != EXIT_SUCCESS)
 		return status;
-	overview.here = is_here(fd, overview.container.pid);
+	overview.here = connection_peer(fd) == (pid_t)overview.container.pid;
 	int trouble = deep ? scoreboard_fill(talk_run_dir(), overview.apps, overview.app_count) : 0;
 	if (trouble < 0)
 		fprintf(stderr, "twinit: not every pool could be asked: %s\n",

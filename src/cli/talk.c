@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "config/load.h"
 #include "config/run_dirs.h"
 #include "util/cleanup.h"
@@ -35,8 +36,6 @@ static int no_twinit(const char *where, int error)
 	        where, cause);
 	return -1;
 }
-
-enum { USAGE = 64 };
 
 static char found_in[CONFIG_PATH_SIZE];
 
@@ -69,7 +68,7 @@ int talk_name(struct wire_request *request, const char *app)
 	if (text_copy(request->app, sizeof(request->app), app))
 		return 0;
 	fprintf(stderr, "twinit: no app has so long a name: %s\n", app);
-	return USAGE;
+	return USAGE_STATUS;
 }
 
 int talk_open(const struct wire_request *request)

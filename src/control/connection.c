@@ -38,6 +38,14 @@ int connection_open(const char *run_dir, const struct wire_request *asked)
 	return TAKE_FD(fd);
 }
 
+pid_t connection_peer(int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? 0 : peer.pid;
+}
+
 static void tame_app(struct wire_app *a)
 {
 	text_tame(a->name, sizeof(a->name));

@@ -1,6 +1,8 @@
 /* connection.h - a command's end of the control socket. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "control/wire.h"
 #include "util/macros.h"
 
@@ -12,6 +14,12 @@
  * it is another user's.
  */
 MUST_CHECK int connection_open(const char *run_dir, const struct wire_request *asked);
+
+/*
+ * The pid of the twinit at the other end as we see it, where the one that it says itself is of its
+ * own PID namespace.  0: not known, or not to be seen from here.
+ */
+pid_t connection_peer(int fd);
 
 /*
  * Wait for the next reply, at most @timeout_ms (-1: for ever).  Returns 0, -ETIMEDOUT, -ECONNRESET

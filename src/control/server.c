@@ -41,7 +41,7 @@ static bool acceptable(const struct wire_request *request, ssize_t size)
 static bool is_answered_at_once(const struct wire_request *request)
 {
 	return request->command == COMMAND_STATUS ||
-	       (request->command == COMMAND_STOP && !request->all && request->app[0] == '\0');
+	       (request->command == COMMAND_STOP && wire_stops_container(request));
 }
 
 static bool too_many_wait(const struct server *server)

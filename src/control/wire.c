@@ -2,6 +2,11 @@
 
 #include "util/macros.h"
 
+bool wire_stops_container(const struct wire_request *request)
+{
+	return !request->all && request->app[0] == '\0' && request->replica == 0;
+}
+
 size_t wire_reply_size(enum wire_kind kind)
 {
 	static const size_t sizes[] = {

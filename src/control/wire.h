@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,9 @@ struct wire_request {
 	char app[NAME_SIZE]; /* empty: all */
 	char directory[CONFIG_PATH_SIZE]; /* COMMAND_DEPLOY */
 };
+
+/* Does this COMMAND_STOP mean the container, not replicas? */
+bool wire_stops_container(const struct wire_request *request);
 
 enum wire_kind {
 	WIRE_NEWS,

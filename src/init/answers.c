@@ -145,7 +145,7 @@ static void answer_restart(struct supervisor *s, struct client *client)
 
 static void answer_stop(struct supervisor *s, struct client *client)
 {
-	if (client->request.all || client->request.app[0] != '\0' || client->request.replica != 0) {
+	if (!wire_stops_container(&client->request)) {
 		answer_replicas(s, client);
 		return;
 	}

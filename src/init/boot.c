@@ -51,7 +51,8 @@ static void on_isolation_end(struct helper *helper)
 
 	app->preflight_answer = ANSWER_NO;
 	text_copy_cut(app->pin_why, sizeof(app->pin_why),
-	              "the helper that tries what isolation can be had died");
+	              helper->late ? "what isolation can be had was not found out within 10 s"
+	                           : "the helper that tries what isolation can be had died");
 }
 
 static int ask_isolation(struct app *app)

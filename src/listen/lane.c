@@ -40,6 +40,10 @@ int lanes_prepare(struct lanes *lanes, unsigned lane)
 
 	if (!address_is_unix(&lanes->address))
 		return 0;
+	/* It has its name, and perhaps visitors: the move of all addresses to it failed half-way.
+	 */
+	if (lane == lanes->active && !lanes->lost[lane])
+		return 0;
 	r = unix_lanes_prepare(lanes, lane);
 	if (r >= 0)
 		lanes->lost[lane] = false; /* it has another socket */

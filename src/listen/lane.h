@@ -61,7 +61,8 @@ void lanes_close(struct lanes *lanes);
 
 /*
  * Make the idle lane @lane ready to be built on: a unix lane gets a fresh socket, because its last
- * one lost its name at the cutover.  Nothing may be queued there.  0 or -errno.
+ * one lost its name at the cutover.  Nothing may be queued there.  The active lane stays as it is,
+ * unless it is lost.  0 or -errno.
  */
 MUST_CHECK int lanes_prepare(struct lanes *lanes, unsigned lane);
 

@@ -52,6 +52,21 @@ static void test_each_message(void **state)
 	}
 }
 
+static void test_who_is_at_the_other_end(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	assert_int_equal(connection_peer(ends[0]), getpid());
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(connection_peer(ends[0]), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_silence_is_a_timeout_and_a_hang_up_is_none(void **state)
 {
 	int ends[2];
@@ -167,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_message),
+		TEST(test_who_is_at_the_other_end),
 		TEST(test_silence_is_a_timeout_and_a_hang_up_is_none),
 		TEST(test_texts_are_ended),
 		TEST(test_numbers_that_name_nothing_are_refused),

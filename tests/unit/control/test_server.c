@@ -252,7 +252,11 @@ static void test_a_silent_crowd_costs_no_more_than_its_places(void **state)
 static void test_those_who_wait_leave_places_for_those_who_do_not(void **state)
 {
 	const struct wire_request wait = { .command = COMMAND_RESTART, .app = "shop" },
-				  replica = { .command = COMMAND_STOP, .app = "shop" },
+				  replicas[] = {
+					  { .command = COMMAND_STOP, .app = "shop" },
+					  { .command = COMMAND_STOP, .replica = 2 },
+					  { .command = COMMAND_STOP, .all = true },
+				  },
 				  look = { .command = COMMAND_STATUS },
 				  leave = { .command = COMMAND_STOP };
 	int crowd[CROWD];
@@ -266,9 +270,12 @@ static void test_those_who_wait_leave_places_for_those_who_do_not(void **state)
 	assert_int_equal(requests, CLIENTS_WAITING_MAX);
 	assert_int_equal(clients(), CLIENTS_WAITING_MAX);
 	expect_end(crowd[CROWD - 1], EXIT_FAILURE, "24 commands wait already; try again later");
-	int refused = connection_open(dir, &replica);
-	turns();
-	expect_end(refused, EXIT_FAILURE, "24 commands wait already; try again later");
+	for (size_t i = 0; i < ARRAY_SIZE(replicas); i++) {
+		int refused = connection_open(dir, &replicas[i]);
+		turns();
+		expect_end(refused, EXIT_FAILURE, "24 commands wait already; try again later");
+		close(refused);
+	}
 	answer = answer_at_once;
 	int looks = connection_open(dir, &look), leaves = connection_open(dir, &leave);
 	turns();
@@ -282,7 +289,6 @@ static void test_those_who_wait_leave_places_for_those_who_do_not(void **state)
 	assert_int_equal(clients(), CLIENTS_WAITING_MAX);
 	for (int i = 1; i < CROWD; i++)
 		close(crowd[i]);
-	close(refused);
 	close(looks);
 	close(leaves);
 	close(next);

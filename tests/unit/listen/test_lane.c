@@ -623,6 +623,28 @@ static void test_a_lane_that_was_prepared_in_vain_leaves_no_file(void **state)
 	assert_int_equal(scratch_count(dir), 0);
 }
 
+static void test_the_active_lane_is_not_prepared_again(void **state)
+{
+	char dir[SCRATCH_PATH_SIZE];
+	struct address address = { 0 };
+	struct lanes lanes;
+
+	(void)state;
+	scratch_dir(dir);
+	address = unix_address(dir);
+	assert_int_equal(lanes_open(&lanes, &address), 0);
+	assert_int_equal(lanes_prepare(&lanes, 1), 0);
+	assert_int_equal(lanes_cutover(&lanes, 1), 0);
+	int early = queue_on(&lanes, &address, 1, "early");
+	assert_int_equal(lanes_prepare(&lanes, 1), 0);
+	assert_int_equal(lanes_cutover(&lanes, 1), 0);
+	take_from(&lanes, 1, "early");
+	close(early);
+	visit_lane(&lanes, &address, 1);
+	assert_int_equal(scratch_count(dir), 1);
+	lanes_close(&lanes);
+}
+
 static void test_a_kept_lane_can_be_gone_back_to(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
@@ -957,6 +979,7 @@ int main(void)
 		TEST(test_it_needs_no_capability),
 		TEST(test_a_unix_cutover_renames_a_new_socket_over_the_path),
 		TEST(test_a_lane_that_was_prepared_in_vain_leaves_no_file),
+		TEST(test_the_active_lane_is_not_prepared_again),
 		TEST(test_a_kept_lane_can_be_gone_back_to),
 		TEST(test_a_forgotten_lane_cannot_be_gone_back_to),
 		TEST(test_a_kept_name_goes_with_the_rest),
