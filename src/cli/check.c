@@ -13,7 +13,7 @@
 #include "question/checkup.h"
 #include "util/text.h"
 
-enum { CONFIG_STATUS = 78, WIDTH = 80, INDENT = 9, WORDS_MAX = 64 };
+enum { WIDTH = 80, INDENT = 9, WORDS_MAX = 64 };
 
 /* --- as text --- */
 

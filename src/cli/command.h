@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
-enum { USAGE_STATUS = 64 }; /* of a command that is asked for wrongly */
+enum {
+	USAGE_STATUS = 64,  /* of a command that is asked for wrongly */
+	CONFIG_STATUS = 78, /* of one that cannot use the configuration */
+};
 
 struct command {
 	const char *name;

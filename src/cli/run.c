@@ -14,8 +14,6 @@
 #include "util/log.h"
 #include "util/text.h"
 
-enum { CONFIG_STATUS = 78 };
-
 static struct config config;
 
 /* Also when the configuration is wrong: then by as much of it as was read. */

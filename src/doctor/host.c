@@ -124,11 +124,26 @@ static void judge_stop_grace(uint32_t stop_ms, struct diagnoses *d)
 	               (stop_ms + GRACE_MS + 999) / 1000, (stop_ms + 999) / 1000);
 }
 
+static void judge_twinit_elsewhere(const struct twinit_facts *twinit, struct diagnoses *d)
+{
+	const char *state = !twinit->healthy   ? "not healthy"
+	                    : twinit->degraded ? "degraded"
+	                                       : "healthy";
+
+	diagnoses_note(d, DIAGNOSIS_TWINIT, twinit->healthy ? DIAGNOSIS_WARNING : DIAGNOSIS_PROBLEM,
+	               "", "run `twinit check` in its container, for example with docker exec",
+	               "%s is %s, and runs in another PID namespace: its configuration, its PHP "
+	               "and its limits may be others than those that are seen here",
+	               twinit->version, state);
+}
+
 static void judge_twinit(const struct twinit_facts *twinit, struct diagnoses *d)
 {
 	if (!twinit->running)
 		diagnoses_note(d, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "", NULL, "%s",
 		               twinit->why[0] ? twinit->why : "none runs here");
+	else if (twinit->elsewhere)
+		judge_twinit_elsewhere(twinit, d);
 	else if (!twinit->healthy)
 		diagnoses_note(d, DIAGNOSIS_TWINIT, DIAGNOSIS_PROBLEM, "", "see `twinit status`",
 		               "%s runs as pid %u and is not healthy: %s", twinit->version,
@@ -137,13 +152,6 @@ static void judge_twinit(const struct twinit_facts *twinit, struct diagnoses *d)
 		diagnoses_note(d, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "", "see `twinit status`",
 		               "%s runs as pid %u and is degraded: %s", twinit->version,
 		               twinit->pid, twinit->why);
-	else if (twinit->elsewhere)
-		diagnoses_note(
-			d, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "",
-			"run `twinit check` in its container, for example with docker exec",
-			"%s is healthy, and runs in another PID namespace: its configuration, "
-			"its PHP and its limits may be others than those that are seen here",
-			twinit->version);
 	else
 		diagnoses_note(d, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "", NULL,
 		               "%s runs as pid %u and is healthy", twinit->version, twinit->pid);

@@ -8,10 +8,10 @@
 #include "init/publisher.h"
 #include "init/report.h"
 #include "init/watch.h"
+#include "rollout/backoff.h"
 
 enum {
 	DRAIN_LONG_MS = 1000, /* one that takes longer lets a roll that was asked for begin */
-	LOST_AGAIN_MS = 500,
 };
 
 static int keep_way_back(struct app *app)
@@ -133,10 +133,12 @@ bool cutover_from_lost_lane(struct app *app)
 		return false;
 	/* Nobody can connect, and perhaps nothing else happens that would make us look. */
 	if (!move_to(app, lane)) {
-		deadline_arm(&app->supervisor->loop, &app->lost_again, LOST_AGAIN_MS);
+		deadline_arm(&app->supervisor->loop, &app->lost_again,
+		             backoff_ms(++app->lost_tries));
 		return false;
 	}
 	app->lane = lane;
+	app->lost_tries = 0;
 	for (size_t i = 0; i < MASTERS_MAX; i++) {
 		struct master *master = &app->masters[i];
 

@@ -176,6 +176,7 @@ struct app {
 	enum answer primed;         /* ANSWER_YES: that is over */
 	struct deadline lane_limit; /* for ROLL_LANE */
 	struct deadline lost_again; /* armed: the lost lane cannot be left yet */
+	unsigned lost_tries;        /* in a row, to leave it */
 	struct deadline drain_long_at;
 	bool drain_long; /* the roll at hand has drained for longer than the next one should wait */
 	bool force;      /* drains get no time */

@@ -65,8 +65,8 @@ static void add_json_character(struct text *line, const char *character, size_t 
 		text_add(line, "?");
 	else if (byte == '"' || byte == '\\')
 		text_add(line, "\\%c", byte);
-	else if (byte < 0x20 || byte == 0x7f)
-		text_add(line, "\\u%04x", byte);
+	else if (text_is_control(character))
+		text_add(line, "\\u%04x", length == 2 ? (unsigned char)character[1] : byte);
 	else
 		text_add(line, "%.*s", (int)length, character);
 }

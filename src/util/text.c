@@ -71,8 +71,20 @@ void text_tame(char *bytes, size_t size)
 {
 	bytes[size - 1] = '\0';
 	for (; *bytes; bytes++)
-		if ((unsigned char)*bytes < ' ' || *bytes == 0x7f)
+		if (text_is_control(bytes)) {
+			/* The second byte of U+0080 to U+009F would be no character alone. */
+			if (*bytes == '\xc2')
+				bytes[1] = '?';
 			*bytes = '?';
+		}
+}
+
+bool text_is_control(const char *character)
+{
+	const unsigned char *bytes = (const unsigned char *)character;
+
+	return bytes[0] < ' ' || bytes[0] == 0x7f ||
+	       (bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0);
 }
 
 /* RFC 3629, section 4: what may follow the first byte, which the second one's range depends on. */

@@ -42,6 +42,9 @@ void text_copy_cut(char *to, size_t size, const char *value);
  */
 void text_tame(char *bytes, size_t size);
 
+/* Does a terminal obey the character at @character instead of showing it (C0, DEL, C1 in UTF-8)? */
+bool text_is_control(const char *character);
+
 /*
  * How many bytes (1 to 4) the UTF-8 character at @value has; 0 where there is none: a byte out of
  * place, a form longer than needed, a surrogate, or one that ends too early.

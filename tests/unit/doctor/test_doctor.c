@@ -87,6 +87,8 @@ static void apparmor(void) { text_copy_cut(host.apparmor, 128, "docker-default")
 static void few_files(void) { host.open_files = 1024; }
 static void runs(void) { twinit.running = twinit.healthy = true; }
 static void runs_elsewhere(void) { runs(); twinit.elsewhere = true; }
+static void ill_elsewhere(void) { twinit.running = twinit.elsewhere = true; }
+static void degraded_elsewhere(void) { runs_elsewhere(); twinit.degraded = true; }
 static void degraded(void) { runs(); twinit.degraded = true; }
 static void unhealthy(void) { twinit.running = true; }
 static void refuses(void) { text_copy_cut(twinit.why, sizeof(twinit.why), "one runs elsewhere"); }
@@ -194,6 +196,8 @@ static const struct row {
 	{ "none runs", nothing, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "none runs" },
 	{ "one runs", runs, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "is healthy" },
 	{ "one runs in another namespace", runs_elsewhere, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "another PID namespace" },
+	{ "one is degraded there", degraded_elsewhere, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "is degraded, and runs in another" },
+	{ "one is unhealthy there", ill_elsewhere, DIAGNOSIS_TWINIT, DIAGNOSIS_PROBLEM, "is not healthy, and runs in another" },
 	{ "one refuses", refuses, DIAGNOSIS_TWINIT, DIAGNOSIS_OK, "one runs elsewhere" },
 	{ "degraded", degraded, DIAGNOSIS_TWINIT, DIAGNOSIS_WARNING, "is degraded" },
 	{ "unhealthy", unhealthy, DIAGNOSIS_TWINIT, DIAGNOSIS_PROBLEM, "not healthy" },

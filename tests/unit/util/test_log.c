@@ -183,6 +183,8 @@ static const struct json_row {
 	  "\"level\":\"warning\",\"event\":\"stopping\",\"text\":\"bye\"}\n" },
 	{ "what would end the string", LOG_ERROR, "x", "", "a\"b\\c\nd\te\x7f",
 	  "\"level\":\"error\",\"event\":\"x\",\"text\":\"a\\\"b\\\\c\\u000ad\\u0009e\\u007f\"}\n" },
+	{ "what some terminals obey", LOG_INFO, "x", "", "a\xc2\x9b\x32J\xc2\xa0",
+	  "\"level\":\"info\",\"event\":\"x\",\"text\":\"a\\u009b2J\xc2\xa0\"}\n" },
 	{ "UTF-8 stays", LOG_INFO, "x", "", "gr\xc3\xbc\xc3\x9f",
 	  "\"level\":\"info\",\"event\":\"x\",\"text\":\"gr\xc3\xbc\xc3\x9f\"}\n" },
 	{ "what is no UTF-8", LOG_INFO, "x", "www\xff", "gr\xfc\xdf \xed\xa0\x80 \xc3",

@@ -168,12 +168,13 @@ static void test_begins(void **state)
 
 static void test_tame(void **state)
 {
-	char text[] = "a\x1b[2J\n\t\x7f\xc3\xa9 b";
+	char text[] = "a\x1b[2J\n\t\x7f\xc3\xa9 \xc2\x9b"
+		      "2J\xc2\xa0";
 	char endless[4] = { 'x', '\r', 'x', 'x' };
 
 	(void)state;
 	text_tame(text, sizeof(text));
-	assert_string_equal(text, "a?[2J???\xc3\xa9 b");
+	assert_string_equal(text, "a?[2J???\xc3\xa9 ??2J\xc2\xa0");
 	text_tame(endless, sizeof(endless));
 	assert_string_equal(endless, "x?x");
 }
