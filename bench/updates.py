@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import stack
 from common import BenchError, Wrk, interleave, number, progress, ratio_interval, total
@@ -233,14 +234,19 @@ def mixed(bench):
 def time_of(peer):
     """ms from the beginning of one update to its steps, without load."""
     old, target = set(peer.workers()), 3 - peer.release
-    updating = threading.Thread(target=peer.update, daemon=True)
-    begin = time.monotonic()
-    updating.start()
-    new = wait_answer(peer.site, "pong %d" % target)
-    updating.join()
-    over = time.monotonic()
-    stack.wait_for("%s: the old workers are gone" % peer.name, lambda: old.isdisjoint(peer.workers()), 60, pause=0.002)
-    gone = time.monotonic()
+    if not old:
+        raise BenchError("%s: there are no workers" % peer.name)
+    # The update is in our own thread: what a thread starts is killed when that thread ends.
+    with ThreadPoolExecutor(1) as asking:
+        begin = time.monotonic()
+        answer = asking.submit(wait_answer, peer.site, "pong %d" % target)
+        peer.update()
+        over = time.monotonic()
+        stack.wait_for("%s: the old workers are gone" % peer.name, lambda: old.isdisjoint(peer.workers()), 60, pause=0.002)
+        gone = time.monotonic()
+        new = answer.result()
+    for task in peer.site.tasks:
+        task.check()
     time.sleep(0.3)  # the machine calms down
     return {"first new answer, ms": (new - begin) * 1000, "update, ms": (over - begin) * 1000,
             "last old worker gone, ms": (gone - begin) * 1000}
