@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import urllib.parse
 
 import stack
@@ -53,6 +54,7 @@ class Peer:
     def __init__(self, bench, **options):
         self.bench = bench
         self.release = 1
+        self.groups = []
         pool = {"pm": "static", "pm.max_children": str(WORKERS // self.masters), **options.pop("pool", {})}
         self.site = bench.site(**{"pool": pool, "autostart": False, "tasks": self.masters, "retries": self.retries,
                                   "command": self.command(), "fpm_global": {"process_control_timeout": self.grace},
@@ -64,11 +66,11 @@ class Peer:
             install_app(self.site)
             self.prepare()
             self.site.start()
-            self.groups = [CpuGroup(self.name) for _ in self.site.tasks]
-            for group, task in zip(self.groups, self.site.tasks):
-                group.add(task)
+            for task in self.site.tasks:
+                self.groups.append(CpuGroup(self.name))
+                self.groups[-1].add(task)
         except BaseException:
-            self.site.stop()
+            self.__exit__(*sys.exc_info())
             raise
         return self
 
