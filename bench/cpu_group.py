@@ -31,9 +31,13 @@ class CpuGroup:
         """Takes in a task that runs, and everything below it."""
         if self._path is None:
             return
-        for pid in (task.pid, *task.descendants()):
-            with contextlib.suppress(ProcessLookupError):  # it is gone already
-                (self._path / "cgroup.procs").write_text("%d\n" % pid)
+        members, inside = [task.pid], set()
+        while outside := [pid for pid in members if pid and pid not in inside]:
+            for pid in outside:
+                with contextlib.suppress(ProcessLookupError):  # it is gone already
+                    (self._path / "cgroup.procs").write_text("%d\n" % pid)
+            inside.update(outside)
+            members = task.descendants()  # who forked before it was moved has children outside
 
     def remove(self):
         """Once everything in it has ended."""

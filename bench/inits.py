@@ -1,4 +1,4 @@
-"""What PID 1 costs, and how well it does what every init does: against tini, dumb-init, catatonit and s6.
+"""What PID 1 costs, and how well it does what every init does: against tini, dumb-init and catatonit.
 
 Each is PID 1 of a PID namespace of its own, as in a container.
 """

@@ -56,10 +56,12 @@ def million(bench):
         before = {**memory(pid), "descriptors": descriptors(pid)}
         rolls, begin = Rolls(peer), time.monotonic()
         rolls.start()
-        while requests < wanted:
+        while requests < wanted and not rolls.error:
             seconds = PIECE_S if not pieces else max(3, min(PIECE_S, int((wanted - requests) / pieces[-1]["rate"]) + 1))
             with Wrk(peer.url(), 2 * WORKERS, bench.count(seconds, 5), "mix.lua", (0,)) as load:
                 pieces.append(load.wait())
+            if not pieces[-1]["requests"]:
+                raise BenchError("nothing is answered: %s" % total([pieces[-1]["failures"]]))
             requests += pieces[-1]["requests"]
             progress("million: %d of %d requests, %d rolls, failed: %s"
                      % (requests, wanted, len(rolls.took), total([one["failures"] for one in pieces])))

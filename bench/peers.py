@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import urllib.parse
 
 import stack
@@ -42,7 +43,6 @@ class Peer:
     """A site behind nginx with one master, and what is common to all."""
 
     name = ""
-    how = ""  # an update, in a few words
     needs = ()  # programs beyond those of the sample stack
     packages = ()  # whose version is told
     masters = 1
@@ -53,6 +53,7 @@ class Peer:
     def __init__(self, bench, **options):
         self.bench = bench
         self.release = 1
+        self.groups = []
         pool = {"pm": "static", "pm.max_children": str(WORKERS // self.masters), **options.pop("pool", {})}
         self.site = bench.site(**{"pool": pool, "autostart": False, "tasks": self.masters, "retries": self.retries,
                                   "command": self.command(), "fpm_global": {"process_control_timeout": self.grace},
@@ -64,11 +65,11 @@ class Peer:
             install_app(self.site)
             self.prepare()
             self.site.start()
-            self.groups = [CpuGroup(self.name) for _ in self.site.tasks]
-            for group, task in zip(self.groups, self.site.tasks):
-                group.add(task)
+            for task in self.site.tasks:
+                self.groups.append(CpuGroup(self.name))
+                self.groups[-1].add(task)
         except BaseException:
-            self.site.stop()
+            self.__exit__(*sys.exc_info())
             raise
         return self
 
@@ -125,7 +126,6 @@ class Twinit(Peer):
     """As it comes, but for the second of quiet at the end."""
 
     name = "twinit"
-    how = "twinit restart"
     packages = ()
 
     def __init__(self, bench, **options):
@@ -143,7 +143,6 @@ class Reload(Peer):
     """FPM's own reload: the master executes itself again."""
 
     name = "FPM USR2, 30 s"
-    how = "kill -USR2, process_control_timeout = 30s"
 
     def renew(self):
         mark = self.site.task.mark()
@@ -155,7 +154,6 @@ class ReloadAtOnce(Reload):
     """The same with FPM's default."""
 
     name = "FPM USR2, 0"
-    how = "kill -USR2, process_control_timeout = 0 (FPM's default)"
     grace = "0"
 
 
@@ -163,7 +161,6 @@ class Tini(Peer):
     """The usual container: stopped by QUIT as the official image asks, and started again."""
 
     name = "tini, restart"
-    how = "stop (QUIT) and start of the container"
     needs = ("tini-static",)
     packages = ("tini",)
 
@@ -178,7 +175,6 @@ class S6(Peer):
     """s6-svscan as PID 1, with php-fpm as a service that ends by QUIT."""
 
     name = "s6, restart"
-    how = "s6-svc -r, down-signal QUIT"
     needs = ("s6-svscan", "s6-svc")
     packages = ("s6",)
 
@@ -229,7 +225,6 @@ class Supervisord(Peer):
     """supervisord as PID 1."""
 
     name = "supervisord, restart"
-    how = "supervisorctl restart, stopsignal QUIT"
     needs = ("supervisord", "supervisorctl")
     packages = ("supervisor",)
 
@@ -250,7 +245,6 @@ class NextUpstream(Peer):
     """Two masters behind nginx, which goes to the other one when it cannot connect."""
 
     name = "nginx, two masters"
-    how = "one master after the other: QUIT and start; fastcgi_next_upstream error timeout"
     masters = 2
     retries = True
 
@@ -326,7 +320,6 @@ class Haproxy(Balanced):
     """HAProxy speaks FastCGI itself, there is no nginx."""
 
     name = "HAProxy, two masters"
-    how = "one master after the other: drain by the runtime API, QUIT and start, ready"
     needs = ("haproxy",)
     packages = ("haproxy",)
 
@@ -384,7 +377,6 @@ class Apache(Balanced):
     """mod_proxy_balancer with mod_proxy_fcgi; members are toggled by the balancer manager's form."""
 
     name = "Apache, two masters"
-    how = "one master after the other: drain by balancer-manager, QUIT and start, activate"
     needs = ("apache2",)
     packages = ("apache2-bin",)
 

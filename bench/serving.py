@@ -79,8 +79,8 @@ def side_of(name, site):
 def cpu_group(task):
     """Puts a task into a CPU group; stops it at the end."""
     group = CpuGroup(task.name)
-    group.add(task)
     try:
+        group.add(task)
         yield
     finally:
         task.stop()

@@ -469,7 +469,8 @@ class Task(Process):
 
     def descendants(self):
         """Outside pids of everything below twinit, zombies included."""
-        todo, found = [self.pid] if self.pid else [], []
+        pid, found = self.pid, []
+        todo = [pid] if pid else []
         while todo:
             below = children(todo.pop())
             found += below

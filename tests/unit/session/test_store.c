@@ -359,7 +359,10 @@ static struct fake fake_start(const struct script *script)
 	struct sockaddr_in at = { .sin_family = AF_INET,
 		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(at);
+	int one = 1;
 
+	/* Its connections inherit that, and what is left of them keeps nobody from the port. */
+	assert_int_equal(setsockopt(fake.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
 	assert_int_equal(bind(fake.fd, (struct sockaddr *)&at, length), 0);
 	assert_int_equal(getsockname(fake.fd, (struct sockaddr *)&at, &length), 0);
 	fake.port = ntohs(at.sin_port);
@@ -389,6 +392,21 @@ static void fake_stop(struct fake *fake)
 	(void)munmap(fake->keys, KEYS * sizeof(struct key));
 	if (fake->path[0])
 		(void)unlink(fake->path);
+}
+
+/* Its port afterwards, where nobody listens: somebody else on this machine cannot get it meanwhile.
+ */
+static int fake_stop_and_hold(struct fake *fake)
+{
+	int held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		                  .sin_port = htons((uint16_t)fake->port),
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	fake_stop(fake);
+	assert_int_equal(setsockopt(held, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+	assert_int_equal(bind(held, (struct sockaddr *)&at, sizeof(at)), 0);
+	return held;
 }
 
 /* --- questions --- */
@@ -547,12 +565,13 @@ static void test_a_refused_port_asks_whether_redis_runs(void **state)
 	struct fake fake = fake_start(&good);
 	struct session_source asked = source_of(&fake, "");
 
-	fake_stop(&fake);
+	int held = fake_stop_and_hold(&fake);
 	struct store_report report = ask(&asked, 1);
 	assert_int_equal(report.state, STORE_FAILED);
 	assert_true(text_begins(report.reason, "127.0.0.1:"));
 	assert_non_null(strstr(report.reason, ": cannot connect: Connection refused; is Redis "
 	                                      "running?"));
+	(void)close(held);
 }
 
 static void test_a_name_is_shown_with_its_address(void **state)
@@ -668,10 +687,11 @@ static void test_tls_is_connected_to_only(void **state)
 	assert_int_equal(report.state, STORE_OK);
 	assert_string_equal(report.warning, "");
 	assert_non_null(find("tls", FINDING_NOT_ASKED));
-	fake_stop(&fake);
+	int held = fake_stop_and_hold(&fake);
 	report = ask(&asked, 1);
 	assert_int_equal(report.state, STORE_FAILED);
 	assert_non_null(strstr(report.reason, "Connection refused"));
+	(void)close(held);
 }
 
 static void test_a_path_that_php_misreads_fails_with_the_pool(void **state)
@@ -1063,7 +1083,7 @@ static void test_a_seed_that_is_gone_is_a_warning(void **state)
 	struct session_source asked = source("rediscluster", path, gone.port, fake.port);
 	struct session_source second = source("rediscluster", path, fake.port, gone.port);
 
-	fake_stop(&gone);
+	int held = fake_stop_and_hold(&gone);
 	struct store_report report = ask(&second, 1);
 	assert_int_equal(report.state, STORE_OK);
 	assert_non_null(find("connect", FINDING_WARNING));
@@ -1071,10 +1091,12 @@ static void test_a_seed_that_is_gone_is_a_warning(void **state)
 	assert_int_equal(report.state, STORE_OK);
 	assert_non_null(find("connect", FINDING_WARNING));
 	assert_non_null(find("write", FINDING_OK));
-	fake_stop(&fake);
+	int other = fake_stop_and_hold(&fake);
 	report = ask(&asked, 1);
 	assert_int_equal(report.state, STORE_FAILED);
 	assert_non_null(find("connect", FINDING_FAILED));
+	(void)close(held);
+	(void)close(other);
 }
 
 static void test_a_long_error_is_cut(void **state)
