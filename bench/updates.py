@@ -28,6 +28,18 @@ def present():
     return [peer for peer in PEERS if not peer.missing()]
 
 
+@contextlib.contextmanager
+def all_sites(bench, kinds):
+    """{name: peer} of these peers, all of which run: one is measured, the others are idle."""
+    with contextlib.ExitStack() as cleanup:
+        yield {kind.name: cleanup.enter_context(kind(bench)) for kind in kinds}
+
+
+def in_columns(found):
+    """{peer: {measure: samples}} of {peer: [{measure: sample}]}."""
+    return {name: {key: [one[key] for one in results] for key in results[0]} for name, results in found.items()}
+
+
 def publish(bench, name, note, rows, ratio=None):
     """A table of {peer: {measure: samples}}; ratio names the measure that is told as a multiple of twinit's, too."""
     columns, times = list(next(iter(rows.values()))), "%s, times twinit's [95 %%]" % ratio
@@ -111,16 +123,12 @@ def wait_of(peer):
 def wait(bench):
     """Longest time until a right answer during an update that meets a request of ten seconds."""
     rounds = bench.count(5, 1)
-    rows = {}
-    for kind in present():
-        with kind(bench) as peer:
-            found = []
-            for turn in range(rounds):
-                progress("wait: %s, round %d of %d" % (kind.name, turn + 1, rounds))
-                found.append(wait_of(peer))
-        rows[kind.name] = {key: [one[key] for one in found] for key in found[0]}
-        outcomes = Counter(rows[kind.name]["the long request"])
-        rows[kind.name]["the long request"] = ", ".join("%d × %s" % item[::-1] for item in outcomes.items())
+    with all_sites(bench, present()) as sites:
+        found = interleave("wait", rounds, sites, lambda name: wait_of(sites[name]))
+    rows = in_columns(found)
+    for row in rows.values():
+        outcomes = Counter(row["the long request"])
+        row["the long request"] = ", ".join("%d × %s" % item[::-1] for item in outcomes.items())
     publish(bench, "wait", "%d rounds: one update while a request of %d s is in flight; %d visitors with pauses of 5 ms, who "
             "ask again after 20 ms when they fail: their wait is until the right answer"
             % (rounds, WAIT_MS // 1000, WORKERS // 2), rows, "longest wait, ms")
@@ -166,10 +174,8 @@ def continuous(bench):
 def proxies(bench):
     """Requests/s and waiting without any update, through twinit, bare php-fpm and the balancers."""
     rounds, seconds = bench.count(10, 2), bench.count(5, 3)
-    kinds = {kind.name: kind for kind in (Twinit, Reload, NextUpstream, Haproxy, Apache) if not kind.missing()}
-    with contextlib.ExitStack() as cleanup:
-        sites = {name: cleanup.enter_context(kind(bench)) for name, kind in kinds.items()}
-
+    kinds = [kind for kind in (Twinit, Reload, NextUpstream, Haproxy, Apache) if not kind.missing()]
+    with all_sites(bench, kinds) as sites:
         def short(name):
             with Wrk(sites[name].url(), 2 * WORKERS, seconds) as load:
                 return load.wait()
@@ -188,8 +194,8 @@ def proxies(bench):
                    "queue: p99, ms": [one["p99"] for one in mixed_load[name]],
                    "failures": total([one["failures"] for one in (*alone[name], *mixed_load[name])])} for name in sites}
     publish(bench, "proxies", "%d rounds of %d s, %d connections without a pause, %d workers: /ping.php; and (queue) POSTs of "
-            "which 3 in 40 burn 5 ms of CPU time and one naps %d ms, so that some workers are busy for long: twinit and php-fpm have one queue, the "
-            "others one for each master" % (rounds, seconds, 2 * WORKERS, WORKERS, QUEUE_NAP_MS), rows, "requests/s")
+            "which 3 in 40 burn 5 ms of CPU time and one naps %d ms, so that some workers are busy for long: twinit and php-fpm "
+            "have one queue, the others one for each master" % (rounds, seconds, 2 * WORKERS, WORKERS, QUEUE_NAP_MS), rows, "requests/s")
 
 
 # 3: mixed code.
@@ -257,10 +263,8 @@ def time_of(peer):
 
 def duration(bench):
     """How long an update takes: until the first new answer, until it is over, until the last old worker is gone."""
-    rounds, kinds = bench.count(10, 3), {peer.name: peer for peer in present()}
-    with contextlib.ExitStack() as cleanup:
-        sites = {name: cleanup.enter_context(kind(bench)) for name, kind in kinds.items()}
+    rounds = bench.count(10, 3)
+    with all_sites(bench, present()) as sites:
         found = interleave("duration", rounds, sites, lambda name: time_of(sites[name]))
-    rows = {name: {key: [one[key] for one in results] for key in results[0]} for name, results in found.items()}
-    publish(bench, "duration", "%d updates each, no load, no request in flight; asked every 3 ms" % rounds, rows,
-            "first new answer, ms")
+    publish(bench, "duration", "%d updates each, no load, no request in flight; asked every 3 ms" % rounds, in_columns(found),
+            "update, ms")
