@@ -279,29 +279,33 @@ def redis_pause(soak, draw):
 
 
 def redis_settings(soak, draw, there, back):
-    """A command, and after a while the other one."""
-    with sessions_may_fail(soak):
-        redis_command(soak.site, *there)
-        time.sleep(seconds(draw))
-        redis_command(soak.site, *back)
-    return " ".join(there)
+    """A command, and after a while the other one, by a connection that was there before: new ones may be refused."""
+    with sessions_may_fail(soak), socket.create_connection((HOST, soak.site.redis_port), timeout=10) as connection:
+        answers = connection.makefile()
+        for command in (there, back):
+            connection.sendall(command.encode() + b"\r\n")
+            answer = answers.readline().strip()
+            if answer != "+OK":
+                raise RuntimeError("Redis answered %r to %s" % (answer, command))
+            if command == there:
+                time.sleep(seconds(draw))
+    return there
 
 
 def redis_password(soak, draw):
-    return redis_settings(soak, draw[0], ["CONFIG", "SET", "requirepass", "soak"],
-                          ["-a", "soak", "--no-auth-warning", "CONFIG", "SET", "requirepass", ""])
+    return redis_settings(soak, draw[0], "CONFIG SET requirepass soak", 'CONFIG SET requirepass ""')
 
 
 def redis_replica(soak, draw):
-    return redis_settings(soak, draw[0], ["REPLICAOF", HOST, "1"], ["REPLICAOF", "NO", "ONE"])
+    return redis_settings(soak, draw[0], "REPLICAOF %s 1" % HOST, "REPLICAOF NO ONE")
 
 
 def redis_full(soak, draw):
-    return redis_settings(soak, draw[0], ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "256mb"])
+    return redis_settings(soak, draw[0], "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 256mb")
 
 
 def redis_crowded(soak, draw):
-    return redis_settings(soak, draw[0], ["CONFIG", "SET", "maxclients", "3"], ["CONFIG", "SET", "maxclients", "10000"])
+    return redis_settings(soak, draw[0], "CONFIG SET maxclients 3", "CONFIG SET maxclients 10000")
 
 
 # Disks and configuration.
