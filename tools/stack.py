@@ -133,11 +133,16 @@ def port_problem(port):
         return ""
 
 
+given_ports = collections.deque(maxlen=1000)  # lately; nobody may listen there yet
+
+
 def free_ports(count):
-    """A port with count - 1 free ones after it, below the range from which clients get theirs."""
+    """A port with count - 1 free ones after it, below the range from which clients get theirs; each time others."""
     for _ in range(1000):
         first = random.randrange(10000, 32000)
-        if not any(port_problem(first + n) for n in range(count)):
+        wanted = range(first, first + count)
+        if not any(port in given_ports or port_problem(port) for port in wanted):
+            given_ports.extend(wanted)
             return first
     raise StackError("no free ports between 10000 and 32000")
 
