@@ -115,34 +115,36 @@ int talk_listen(int fd, int patience_ms,
 	return EXIT_FAILURE;
 }
 
-/* @unit_gap stands before the unit; below @tenths_ms seconds have tenths. */
-static const char *time_text(uint64_t ms, const char *unit_gap, uint64_t tenths_ms, char to[32])
+/* In words of a sentence, or @brief for a column. */
+static const char *time_text(uint64_t ms, bool brief, char to[32])
 {
+	const char *gap = brief ? "" : " ";
+	uint64_t tenths_ms = brief ? 10 * 1000 : 120 * 1000; /* seconds below it have tenths */
+
 	if (ms < 1000)
-		snprintf(to, 32, "%u%sms", (unsigned)ms, unit_gap);
+		snprintf(to, 32, "%u%sms", (unsigned)ms, gap);
 	else if (ms < tenths_ms)
 		snprintf(to, 32, "%u.%u%ss", (unsigned)(ms / 1000), (unsigned)(ms % 1000 / 100),
-		         unit_gap);
+		         gap);
 	else if (ms < 120 * 1000)
-		snprintf(to, 32, "%u%ss", (unsigned)(ms / 1000), unit_gap);
+		snprintf(to, 32, "%u%ss", (unsigned)(ms / 1000), gap);
 	else if (ms < 120 * 60 * 1000)
-		snprintf(to, 32, "%u%sm%s", (unsigned)(ms / 60000), unit_gap,
-		         unit_gap[0] ? "in" : "");
+		snprintf(to, 32, "%u%s", (unsigned)(ms / 60000), brief ? "m" : " min");
 	else if (ms < 48ull * 3600 * 1000)
-		snprintf(to, 32, "%u%sh", (unsigned)(ms / 3600000), unit_gap);
+		snprintf(to, 32, "%u%sh", (unsigned)(ms / 3600000), gap);
 	else
-		snprintf(to, 32, "%llu%sd", (unsigned long long)(ms / 86400000), unit_gap);
+		snprintf(to, 32, "%llu%sd", (unsigned long long)(ms / 86400000), gap);
 	return to;
 }
 
 const char *talk_time(uint64_t ms, char to[32])
 {
-	return time_text(ms, " ", 120 * 1000, to);
+	return time_text(ms, false, to);
 }
 
 const char *talk_short_time(uint64_t ms, char to[32])
 {
-	return time_text(ms, "", 10 * 1000, to);
+	return time_text(ms, true, to);
 }
 
 const char *talk_number(uint64_t number, unsigned thousand, char to[32])
