@@ -572,16 +572,21 @@ static struct address unix_address(const char *dir)
 	return address;
 }
 
+static void open_unix(char dir[SCRATCH_PATH_SIZE], struct address *address, struct lanes *lanes)
+{
+	scratch_dir(dir);
+	*address = unix_address(dir);
+	assert_int_equal(lanes_open(lanes, address), 0);
+}
+
 static void test_a_unix_cutover_renames_a_new_socket_over_the_path(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_true(lanes.steered);
 	/* Lane 0 comes round again and gets a fresh socket then. */
 	for (unsigned step = 1; step <= 2 * LANE_COUNT; step++) {
@@ -609,13 +614,11 @@ static void test_a_unix_cutover_renames_a_new_socket_over_the_path(void **state)
 static void test_a_lane_that_was_prepared_in_vain_leaves_no_file(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_int_equal(lanes_prepare(&lanes, 1), 0);
 	assert_int_equal(lanes_prepare(&lanes, 1), 0);
 	assert_int_equal(scratch_count(dir), 2);
@@ -626,13 +629,11 @@ static void test_a_lane_that_was_prepared_in_vain_leaves_no_file(void **state)
 static void test_the_active_lane_is_not_prepared_again(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_int_equal(lanes_prepare(&lanes, 1), 0);
 	assert_int_equal(lanes_cutover(&lanes, 1), 0);
 	int early = queue_on(&lanes, &address, 1, "early");
@@ -648,13 +649,11 @@ static void test_the_active_lane_is_not_prepared_again(void **state)
 static void test_a_kept_lane_can_be_gone_back_to(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_int_equal(lanes_prepare(&lanes, 1), 0);
 	assert_int_equal(lanes_keep(&lanes), 0);
 	assert_int_equal(lanes_cutover(&lanes, 1), 0);
@@ -682,9 +681,7 @@ static void test_we_can_reach_a_unix_lane_where_nobody_comes(void **state)
 	int fds[3];
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_int_equal(lanes_reach(&lanes, 1, fds, 3), -ENOENT);
 	assert_int_equal(lanes_prepare(&lanes, 1), 0);
 	assert_int_equal(lanes_reach(&lanes, 1, fds, 3), 3);
@@ -699,13 +696,11 @@ static void test_we_can_reach_a_unix_lane_where_nobody_comes(void **state)
 static void test_a_forgotten_lane_cannot_be_gone_back_to(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_int_equal(lanes_keep(&lanes), 0);
 	/* The one that serves has a name that visitors know. */
 	lanes_forget(&lanes, 0);
@@ -724,13 +719,11 @@ static void test_a_forgotten_lane_cannot_be_gone_back_to(void **state)
 static void test_a_kept_name_goes_with_the_rest(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_int_equal(lanes_prepare(&lanes, 1), 0);
 	assert_int_equal(lanes_keep(&lanes), 0);
 	assert_int_equal(lanes_cutover(&lanes, 1), 0);
@@ -742,13 +735,11 @@ static void test_a_kept_name_goes_with_the_rest(void **state)
 static void test_a_file_where_a_name_is_to_be_kept_stays(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	scratch_file(at("%s/php.sock.A", dir), "somebody's");
 	assert_int_equal(lanes_keep(&lanes), -EEXIST);
 	assert_int_equal(unlink(at("%s/php.sock.A", dir)), 0);
@@ -867,13 +858,11 @@ static void test_a_file_under_a_lanes_temporary_name_is_not_replaced(void **stat
 static void test_closing_leaves_a_strangers_socket_on_the_path(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	assert_int_equal(unlink(address_path(&address)), 0);
 	int stranger = stranger_at(&address, 5);
 	lanes_close(&lanes);
@@ -926,13 +915,11 @@ static void test_a_path_without_room_for_the_temporary_name_is_refused(void **st
 static void test_refusing_takes_the_path_away_and_serves_the_queue(void **state)
 {
 	char dir[SCRATCH_PATH_SIZE];
-	struct address address = { 0 };
+	struct address address;
 	struct lanes lanes;
 
 	(void)state;
-	scratch_dir(dir);
-	address = unix_address(dir);
-	assert_int_equal(lanes_open(&lanes, &address), 0);
+	open_unix(dir, &address, &lanes);
 	int early = queue_on(&lanes, &address, 0, "early");
 	assert_int_equal(lanes_prepare(&lanes, 1), 0);
 	assert_int_equal(lanes_refuse_new(&lanes), 0);
