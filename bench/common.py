@@ -209,7 +209,7 @@ class Wrk:
 
     def __enter__(self):
         self._popen = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                                       env={"PATH": stack.PATH})
+                                       env={"PATH": stack.PATH, "LUA_PATH": "%s/?.lua;;" % BENCH})
         return self
 
     def __exit__(self, *_):

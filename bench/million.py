@@ -70,7 +70,7 @@ def million(bench):
         after = {**memory(pid), "descriptors": descriptors(pid)}
     progress("")
     table = bench.table("million", "twinit; POSTs over %d connections without a pause, each answer's checksum looked at; a roll "
-                        "every %g s; pieces of %d s; PID 1 before and after" % (2 * WORKERS, ROLL_EVERY, PIECE_S), ["seen"])
+                        "every %g s; pieces of %d s; PID 1 before and after" % (2 * WORKERS, ROLL_EVERY, bench.count(PIECE_S, 5)), ["seen"])
     table.add("requests", "seen", "%d" % requests)
     table.add("failed", "seen", total([one["failures"] for one in pieces]))
     table.add("rolls done", "seen", "%d" % len(rolls.took))

@@ -2,12 +2,9 @@
 -- (0: all are short).
 -- Only status 200 with the body's checksum and "whole" is right. After a failure the thread's next request waits
 -- 20 ms, as a visitor would: otherwise a site that is down would count as many failures as the client can make.
--- Prints one line, as load.lua does.
-local threads, again = {}, 20
+require "count"
 
-function setup(thread)
-	table.insert(threads, thread)
-end
+local again = 20
 
 function init(args)
 	local body, headers = string.rep("0123456789abcdef", 64), { ["Content-Type"] = "application/octet-stream" }
@@ -18,7 +15,7 @@ function init(args)
 		busy, long = short, short
 	end
 	right = "^release [12] body 7dd7e68f1907b4665684355797725b8e whole$"
-	asked, answered, failed, failures, pause = 0, 0, {}, "", 0
+	asked, answered, pause = 0, 0, 0
 end
 
 function request()
@@ -33,40 +30,22 @@ function delay()
 	return now
 end
 
-local function count(kind)
+local function fail(kind)
 	pause = again
-	failed[kind] = (failed[kind] or 0) + 1
-	local words = {}
-	for name, number in pairs(failed) do
-		table.insert(words, string.format('"%s": %d', name, number))
-	end
-	failures = table.concat(words, ", ")
+	count(kind)
 end
 
 function response(status, headers, body)
 	answered = answered + 1
 	if status ~= 200 then
-		count("HTTP " .. status)
+		fail("HTTP " .. status)
 	elseif string.find(body, "cut short", 1, true) then
-		count("cut short")
+		fail("cut short")
 	elseif not string.find(body, right) then
-		count("wrong answer")
+		fail("wrong answer")
 	end
 end
 
-function done(summary, latency, requests)
-	local words, errors, sum = {}, summary.errors, 0
-	for _, kind in ipairs({ "connect", "read", "write", "timeout" }) do
-		if errors[kind] > 0 then
-			table.insert(words, string.format('"wrk %s": %d', kind, errors[kind]))
-		end
-	end
-	for _, thread in ipairs(threads) do
-		sum = sum + thread:get("answered")
-		local text = thread:get("failures")
-		if text ~= "" then table.insert(words, text) end
-	end
-	print(string.format('BENCH {"requests": %d, "us": %d, "p50_us": %d, "p99_us": %d, "p999_us": %d, "longest_us": %d, "failures": {%s}}',
-		sum, summary.duration, latency:percentile(50), latency:percentile(99),
-		latency:percentile(99.9), latency.max, table.concat(words, ", ")))
+function done(summary, latency)
+	report(summary, latency, sum_of("answered"), { "connect", "read", "write", "timeout" })
 end
