@@ -13,6 +13,7 @@ wait has a generous deadline, after which the test fails and shows the log.
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -428,7 +429,8 @@ class Container:
         self.events.end()
         self.log.end()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"end", str(self.directory / "events"))
+            with contextlib.suppress(BlockingIOError):  # it is full, which wakes the watcher as well
+                last.sendto(b"end", socket.MSG_DONTWAIT, str(self.directory / "events"))
         for watcher in self.watchers:
             watcher.join(PATIENCE)
         self.event_socket.close()
