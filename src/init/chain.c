@@ -181,20 +181,20 @@ static bool is_wanted(const struct app *app, enum group readers)
 	return sessions_wanted(app) || (readers == GROUP_CANDIDATE && app->candidate->uses_redis);
 }
 
-static struct chain_query the_query; /* 6 KB: not on the stack */
-
 void chain_ask(struct app *app, enum group readers)
 {
+	struct chain_query *query = helper_query(sizeof(*query));
+
 	app->proof = ANSWER_PENDING;
 	if (!is_wanted(app, readers)) {
 		app->proof = ANSWER_YES;
 		return;
 	}
-	if (!make_query(app, readers, &the_query)) {
+	if (!make_query(app, readers, query)) {
 		conclude(app, CHAIN_FAILED, "no replica is ready to be asked");
 		return;
 	}
-	int r = start(app, &the_query, &app->chain);
+	int r = start(app, query, &app->chain);
 	if (r < 0)
 		conclude(app, CHAIN_FAILED, child_trouble(r));
 }
@@ -230,16 +230,18 @@ static void on_look_end(struct helper *helper)
 
 void chain_look(struct app *app)
 {
+	struct chain_query *query = helper_query(sizeof(*query));
+
 	app->chain_failed = false;
 	if (helper_running(&app->chain_look))
 		return;
 	if (!app->active || !app->store.uses_redis || app->store.state == STORE_FAILED ||
-	    !make_query(app, GROUP_ACTIVE, &the_query)) {
+	    !make_query(app, GROUP_ACTIVE, query)) {
 		answers_sessions_asked(app);
 		return;
 	}
-	the_query.findings_fd = app->findings;
-	int r = start(app, &the_query, &app->chain_look);
+	query->findings_fd = app->findings;
+	int r = start(app, query, &app->chain_look);
 	if (r < 0) {
 		log_errno(r, NOTICE_SESSION_UNPROVED, app->config.name,
 		          "cannot ask PHP for a session");

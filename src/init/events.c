@@ -142,21 +142,21 @@ static struct event_run *free_run(struct events *events, enum news_kind kind)
 
 static int start(struct event_run *run, const struct event *event)
 {
-	static struct notify_query query; /* 21 KB: not on the stack */
+	struct notify_query *query = helper_query(sizeof(*query));
 	struct supervisor *s = run->supervisor;
 	struct question question = {
 		.run = notify_run,
-		.query = &query,
+		.query = query,
 		.power = POWER_PROGRAM,
 		.identity = identity_for(s, event->news.app),
 		.timeout_ms = RUN_MS,
 	};
 
-	query.command = s->config->on_event;
-	query.environment = s->environment;
-	query.secrets = s->config->secrets;
-	query.umask = s->inheritance.umask;
-	event_facts(event, &query);
+	query->command = s->config->on_event;
+	query->environment = s->environment;
+	query->secrets = s->config->secrets;
+	query->umask = s->inheritance.umask;
+	event_facts(event, query);
 	run->number = ++s->events.starts;
 	run->over = run->flooded = false;
 	run->helper.on_answer = on_answer;

@@ -215,25 +215,23 @@ static void start_drain(struct lane_watch *watch)
 {
 	struct app *app = watch->app;
 	struct supervisor *s = app->supervisor;
-	static struct drain_query query; /* some kilobytes, which the child copies */
+	struct drain_query *query = helper_query(sizeof(*query));
 	struct question question = {
 		.run = drain_run,
-		.query = &query,
+		.query = query,
 		.power = POWER_PRIVATE,
 		.keep = { s->run.private_fd },
 		.keep_count = 1,
 	};
 	int r;
 
-	query = (struct drain_query){
-		.private_fd = s->run.private_fd,
-		.stuck_ms = app->force ? 0 : STUCK_MS,
-	};
+	query->private_fd = s->run.private_fd;
+	query->stuck_ms = app->force ? 0 : STUCK_MS;
 	for (size_t i = 0; i < MASTERS_MAX; i++)
 		if (is_draining(&app->masters[i], watch->lane))
-			add_master(&app->masters[i], &query);
+			add_master(&app->masters[i], query);
 	for (unsigned i = 0; i < app->lanes_count; i++) {
-		query.listeners[query.listener_count++] = app->lanes[i].fds[watch->lane];
+		query->listeners[query->listener_count++] = app->lanes[i].fds[watch->lane];
 		question.keep[question.keep_count++] = app->lanes[i].fds[watch->lane];
 	}
 	watch->seen = (struct drain_answer){ 0 };

@@ -157,31 +157,29 @@ static bool has_site_trial(const struct master *master)
 
 static int start_trial(struct master *master)
 {
-	static struct trial_query query; /* 9 KB: not on the stack */
+	struct trial_query *query = helper_query(sizeof(*query));
 	struct supervisor *s = master->app->supervisor;
 	const struct app_config *config = &master->generation->fpm.app;
 	struct question question = {
 		.run = trial_run,
-		.query = &query,
+		.query = query,
 		.power = POWER_PRIVATE,
 		.keep = { s->run.private_fd },
 		.keep_count = 1,
 		.timeout_ms = config->start_timeout_ms + START_SLACK_MS,
 	};
 
-	query = (struct trial_query){
-		.private_fd = s->run.private_fd,
-		.count = master->generation->fpm.settings.pool_count,
-		.timeout_ms = config->start_timeout_ms,
-		.patient = s->boot != BOOT_DONE,
-	};
-	for (unsigned pool = 0; pool < query.count; pool++)
-		launch_private_name(master, pool, PRIVATE_PROBE, query.probes[pool]);
+	query->private_fd = s->run.private_fd;
+	query->count = master->generation->fpm.settings.pool_count;
+	query->timeout_ms = config->start_timeout_ms;
+	query->patient = s->boot != BOOT_DONE;
+	for (unsigned pool = 0; pool < query->count; pool++)
+		launch_private_name(master, pool, PRIVATE_PROBE, query->probes[pool]);
 	if (has_site_trial(master)) {
-		launch_private_name(master, 0, PRIVATE_PAGES, query.pages);
-		config_site_root(config, query.root, sizeof(query.root));
-		memcpy(query.health, config->health, sizeof(query.health));
-		memcpy(query.warm, config->warm, sizeof(query.warm));
+		launch_private_name(master, 0, PRIVATE_PAGES, query->pages);
+		config_site_root(config, query->root, sizeof(query->root));
+		memcpy(query->health, config->health, sizeof(query->health));
+		memcpy(query->warm, config->warm, sizeof(query->warm));
 	}
 	master->trial.on_answer = on_trial_answer;
 	master->trial.on_end = on_trial_end;

@@ -71,29 +71,27 @@ static int start(struct app *app, const struct prime_query *query)
 
 void prime_begin(struct app *app)
 {
-	static struct prime_query query; /* 5 KB: not on the stack */
+	struct prime_query *query = helper_query(sizeof(*query));
 	const struct app_config *config = &app->candidate->fpm.app;
 	int r = 0;
 
 	app->primed = ANSWER_YES;
-	query = (struct prime_query){
-		.timeout_ms =
-			config->start_timeout_ms < PRIME_MS ? config->start_timeout_ms : PRIME_MS,
-	};
-	unsigned workers = look(app, &query.warm_set);
-	if (config->warm[0] == '\0' || query.warm_set == 0 || workers == 0 || !app->steered)
+	query->timeout_ms =
+		config->start_timeout_ms < PRIME_MS ? config->start_timeout_ms : PRIME_MS;
+	unsigned workers = look(app, &query->warm_set);
+	if (config->warm[0] == '\0' || query->warm_set == 0 || workers == 0 || !app->steered)
 		return;
-	config_site_root(config, query.root, sizeof(query.root));
-	memcpy(query.warm, config->warm, sizeof(query.warm));
-	r = lanes_reach(&app->lanes[app->candidate->lanes_of[0]], app->build_lane, query.fds,
+	config_site_root(config, query->root, sizeof(query->root));
+	memcpy(query->warm, config->warm, sizeof(query->warm));
+	r = lanes_reach(&app->lanes[app->candidate->lanes_of[0]], app->build_lane, query->fds,
 	                workers);
 	if (r > 0) {
-		query.count = (unsigned)r;
-		r = start(app, &query);
+		query->count = (unsigned)r;
+		r = start(app, query);
 		app->primed = r < 0 ? ANSWER_YES : ANSWER_PENDING;
 	}
-	for (unsigned i = 0; i < query.count; i++)
-		fd_close(&query.fds[i]);
+	for (unsigned i = 0; i < query->count; i++)
+		fd_close(&query->fds[i]);
 	if (r < 0)
 		log_write(NOTICE_WARM_UP_SKIPPED, app->config.name,
 		          "cannot warm up the workers of visitors, going on without: %s",

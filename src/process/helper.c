@@ -1,5 +1,6 @@
 #include "process/helper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <signal.h>
@@ -42,6 +43,14 @@ static int become_nobody(gid_t gid)
 	                       setresuid(NOBODY, NOBODY, NOBODY) == 0))
 		return 0;
 	return errno == EPERM || errno == EINVAL ? 0 : -errno;
+}
+
+void *helper_query(size_t size)
+{
+	static _Alignas(max_align_t) unsigned char room[HELPER_QUERY_MAX];
+
+	assert(size <= sizeof(room));
+	return memset(room, 0, size);
 }
 
 enum who { OURS, NOBODY_OF_OUR_GROUP, NOBODY_AT_ALL, GIVEN };

@@ -61,6 +61,15 @@ struct helper {
 	void (*on_end)(struct helper *helper); /* it is gone, or cannot die; may start another */
 };
 
+enum { HELPER_QUERY_MAX = 24 * 1024 };
+
+/*
+ * @size bytes of zeros for a query, HELPER_QUERY_MAX at most: some kilobytes, too many for the
+ * stack.  One place for all, until the next call: once helper_start() returns, the child has a
+ * copy.  Never NULL.
+ */
+void *helper_query(size_t size);
+
 /*
  * Start @question.  on_answer and on_end of @helper must be set; on_end comes exactly once, after
  * the last answer.  Blocks no longer than fork.  0, or -errno and nothing runs.
