@@ -7,7 +7,8 @@ PYTHON   ?= /usr/bin/python3
 VERSION  := $(shell cat VERSION)
 # Names what is in /tmp: two checkouts may test at the same time.
 CHECKOUT := $(shell echo $(CURDIR) | cksum | cut -d ' ' -f 1)
-CFLAGS   ?= -O2 -g
+# PID 1 waits nearly always: small counts more than fast.
+CFLAGS   ?= -Os -g
 CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DTWINIT_VERSION='"$(VERSION)"' -MMD -MP
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 HARDEN   := -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections
@@ -263,7 +264,7 @@ $(BUILD)/emulated/twinit: $(BUILD)/tests/support/unfiltered.o $(BUILD)/src/main.
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=prctl -o $@ $(filter %.o,$^) $(LIBS)
 
 # The same objects, with wrappers around the functions of calls.def.
-WRAPPED := $(shell awk -F '[\x28,]' '/^CALL/ { print $$2 }' tests/torture/calls.def) helper_start spawn_start program_run
+WRAPPED := $(shell awk -F '[\x28,]' '/^CALL/ { print $$2 }' tests/torture/calls.def) helper_start spawn_start program_run program_begin
 $(BUILD)/torture/twinit: $(BUILD)/tests/torture/wrap.o $(BUILD)/src/main.o $(CORE) src/discard.ld
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")

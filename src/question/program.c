@@ -101,7 +101,6 @@ NORETURN static void execute(const char *const argv[], int config_fd, int output
 	_exit(127);
 }
 
-/* A file, not a pipe: nobody has to read while the program writes. */
 static int read_all(int fd, char **output)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
@@ -123,10 +122,9 @@ static int read_all(int fd, char **output)
 	return 0;
 }
 
-int program_run(const char *const argv[], int config_fd, char **output)
+int program_begin(struct program *program, const char *const argv[], int config_fd)
 {
 	_cleanup_close_ int fd = memfd_create("output", MFD_CLOEXEC);
-	int status;
 
 	if (fd < 0)
 		return -errno;
@@ -134,12 +132,41 @@ int program_run(const char *const argv[], int config_fd, char **output)
 	pid_t pid = fork();
 	if (pid == 0)
 		execute(argv, config_fd, fd);
-	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+	if (pid < 0)
 		return -errno;
-	if (WIFSIGNALED(status) && cgroup_oom_kills(CGROUP_ROOT) > kills)
+	*program = (struct program){ pid, TAKE_FD(fd), kills };
+	return 0;
+}
+
+int program_end(struct program *program, char **output)
+{
+	const struct program ended = *program;
+	_cleanup_close_ int fd = ended.output;
+	int status;
+
+	*program = (struct program){ 0 };
+	if (waitpid(ended.pid, &status, 0) < 0)
+		return -errno;
+	if (WIFSIGNALED(status) && cgroup_oom_kills(CGROUP_ROOT) > ended.kills)
 		return -ENOMEM;
 	int r = read_all(fd, output);
 	if (r < 0)
 		return r;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void program_abandon(struct program *program)
+{
+	(void)kill(program->pid, SIGKILL);
+	(void)waitpid(program->pid, NULL, 0);
+	(void)close(program->output);
+	*program = (struct program){ 0 };
+}
+
+int program_run(const char *const argv[], int config_fd, char **output)
+{
+	struct program program;
+	int r = program_begin(&program, argv, config_fd);
+
+	return r < 0 ? r : program_end(&program, output);
 }

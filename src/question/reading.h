@@ -9,6 +9,7 @@
 #pragma once
 
 #include "fpm/dump.h"
+#include "question/program.h"
 #include "question/settings.h"
 #include "util/text.h"
 
@@ -21,7 +22,9 @@ struct reading {
 	uint64_t random;               /* part of names that must not be guessed */
 	char config[CONFIG_PATH_SIZE]; /* the operator's main FPM configuration */
 	char *info;                    /* php-fpm -i */
-	struct fpm_dump dump;          /* php-fpm -tt */
+	struct program dumping;        /* php-fpm -tt while it runs ... */
+	char dumped[CONFIG_PATH_SIZE]; /* ... and of which configuration */
+	struct fpm_dump dump;          /* what it said */
 };
 
 /* Steps: each returns 0, or -errno and has said why. */

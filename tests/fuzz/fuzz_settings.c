@@ -59,6 +59,9 @@ static struct fpm_dump dumps;
 /* --- what the helper sees of the world --- */
 
 int __wrap_program_run(const char *const argv[], int config_fd, char **output);
+int __wrap_program_begin(struct program *program, const char *const argv[], int config_fd);
+int __wrap_program_end(struct program *program, char **output);
+void __wrap_program_abandon(struct program *program);
 int __real_fpm_dump_parse(char *text, struct fpm_dump *parsed);
 int __wrap_fpm_dump_parse(char *text, struct fpm_dump *parsed);
 int __wrap_program_find_fpm(const char *name, char *path, size_t size);
@@ -80,18 +83,37 @@ void __wrap_helper_answer_with_fd(int answer_fd, const void *answer, size_t size
 
 int __wrap_program_run(const char *const argv[], int config_fd, char **output)
 {
-	bool asks_info = strcmp(argv[3], "-i") == 0,
-	     tries_opcache = strcmp(argv[2], "opcache.preload=") == 0;
-	const char *text = !asks_info ? dump : tries_opcache ? complaint : info;
+	bool tries_opcache = strcmp(argv[2], "opcache.preload=") == 0;
 
-	assert(asks_info == (config_fd < 0));
-	*output = strdup(text);
-	if (!tries_opcache)
-		outputs[output_count++] = *output;
-	assert(output_count <= OUTPUTS_MAX);
+	assert(strcmp(argv[3], "-i") == 0 && config_fd < 0);
+	*output = strdup(tries_opcache ? complaint : info);
 	if (tries_opcache)
 		return complaint[0] ? 78 : 0;
-	return flags & FAILS ? (asks_info ? 78 : -ENOENT) : 0;
+	outputs[output_count++] = *output;
+	return flags & FAILS ? 78 : 0;
+}
+
+int __wrap_program_begin(struct program *program, const char *const argv[], int config_fd)
+{
+	assert(program->pid == 0 && strcmp(argv[5], "-tt") == 0 && config_fd >= 0);
+	program->pid = 1;
+	return 0;
+}
+
+int __wrap_program_end(struct program *program, char **output)
+{
+	assert(program->pid == 1);
+	program->pid = 0;
+	*output = strdup(dump);
+	outputs[output_count++] = *output;
+	assert(output_count <= OUTPUTS_MAX);
+	return flags & FAILS ? -ENOENT : 0;
+}
+
+void __wrap_program_abandon(struct program *program)
+{
+	assert(program->pid == 1);
+	program->pid = 0;
 }
 
 int __wrap_fpm_dump_parse(char *text, struct fpm_dump *parsed)

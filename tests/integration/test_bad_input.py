@@ -248,6 +248,25 @@ def test_a_changed_address_at_a_roll_is_refused(site):
     assert_roll_is_refused(site, "pool www", "127.0.0.1:1 is new", "restart")
 
 
+def test_another_fpm_config_at_a_roll_is_read(cold_site):
+    """What was read for the active release is where the next roll begins to read, and no more than that."""
+    site = cold_site()
+    app = "[app www]\nrelease = /srv/app/current\npublish = /srv/app/published\nquiet = 100ms\n"
+    write_config(site, app + "fpm_config = /srv/php-fpm/php-fpm.conf\n")
+    env = {name: value for name, value in site.task.environment().items() if not name.startswith("TWINIT_APP_")}
+    site.task.start(env=env)
+    site.task.wait_ready()
+    site.start_nginx()
+    site.task.restart()
+    # Debian's own, which is at another address.
+    write_config(site, app)
+    assert_roll_is_refused(site, "is new", "restart")
+    shutil.copy2(site.task.fpm_config / "php-fpm.conf", site.task.fpm_config / "other.conf")
+    (site.task.fpm_config / "other.conf").chmod(0o644)
+    write_config(site, app + "fpm_config = /srv/php-fpm/other.conf\n")
+    assert_next_roll_works(site)
+
+
 def test_a_preload_that_fails_at_a_roll_never_gets_a_visitor(site):
     """FPM's configuration is fine, its start is not: the roll fails after it has begun, and touches nothing either."""
     ini = site.task.fpm_config / "conf.d" / "zz-preload.ini"

@@ -230,6 +230,14 @@ int __wrap_spawn_start(const struct spawn *spawn, struct child *child)
 	return __real_spawn_start(spawn, child);
 }
 
+int __real_program_begin(struct program *program, const char *const argv[], int config_fd);
+int __wrap_program_begin(struct program *program, const char *const argv[], int config_fd);
+int __wrap_program_begin(struct program *program, const char *const argv[], int config_fd)
+{
+	next = WHO_program;
+	return __real_program_begin(program, argv, config_fd);
+}
+
 int __real_program_run(const char *const argv[], int config_fd, char **output);
 int __wrap_program_run(const char *const argv[], int config_fd, char **output);
 int __wrap_program_run(const char *const argv[], int config_fd, char **output)

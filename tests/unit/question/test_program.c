@@ -1,5 +1,8 @@
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "../util/scratch.h"
 #include "question/program.h"
@@ -212,6 +215,44 @@ static void test_output_has_a_limit(void **state)
 	assert_int_equal(output[MOST - 1], '\0');
 }
 
+/* Each waits for the other's word, which neither could give if they ran one after the other. */
+static void test_two_run_at_once(void **state)
+{
+	static const char *const first[] = { "/bin/sh", "-c", "echo a >&3; read w <&3; echo $w",
+		                             NULL };
+	static const char *const second[] = { "/bin/sh", "-c", "read w <&3; echo $w; echo b >&3",
+		                              NULL };
+	struct program one, other;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(program_begin(&one, first, pair[0]), 0);
+	assert_int_equal(program_begin(&other, second, pair[1]), 0);
+	_cleanup_free_ char *said = NULL, *answered = NULL;
+	assert_int_equal(program_end(&one, &said), 0);
+	assert_string_equal(said, "b\n");
+	assert_int_equal(program_end(&other, &answered), 0);
+	assert_string_equal(answered, "a\n");
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void test_one_that_is_abandoned_is_gone(void **state)
+{
+	static const char *const argv[] = { "/bin/sh", "-c", "exec sleep 600", NULL };
+	struct program program;
+
+	(void)state;
+	assert_int_equal(program_begin(&program, argv, -1), 0);
+	pid_t pid = program.pid;
+	int output = program.output;
+	program_abandon(&program);
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+	assert_int_equal(fcntl(output, F_GETFD), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +264,8 @@ int main(void)
 		TEST(test_also_when_it_was_that_already),
 		TEST(test_a_log_is_neither_written_nor_made),
 		TEST(test_output_has_a_limit),
+		TEST(test_two_run_at_once),
+		TEST(test_one_that_is_abandoned_is_gone),
 	};
 
 	return cmocka_run_group_tests_name("question/program", tests, scratch_begin, scratch_end);
