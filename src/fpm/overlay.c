@@ -235,16 +235,17 @@ static int put_private_pool(struct overlay_writer *writer, const char *pool, con
 	return overlay_put_copies(writer, pool, false);
 }
 
-/* A worker serves one request, because what PHP_ADMIN_VALUE sets stays until it ends. */
+/*
+ * What PHP_ADMIN_VALUE sets stays until a worker ends, so nothing but the script that needs it may
+ * run here; a ping runs none.  Workers stay for the next question: to make and end one takes FPM
+ * some milliseconds, and after a last request it makes one more, for nobody.
+ */
 static int put_probe_pool(struct overlay_writer *writer, const char *pool)
 {
 	char listen[LISTEN_SIZE];
 
 	overlay_decoy_probe(pool, listen);
-	return put_private_pool(writer, pool, "",
-	                        "pm.max_requests = 1\n"
-	                        "ping.path = " OVERLAY_PING_PATH "\n",
-	                        listen);
+	return put_private_pool(writer, pool, "", "ping.path = " OVERLAY_PING_PATH "\n", listen);
 }
 
 /* Here one worker runs many pages: where all leave at once, FPM forks the next a second later. */

@@ -2,7 +2,8 @@
  * script.h - the PHP script that writes and reads a session through PHP's own handler, whatever
  * that is, and what it answers.  Pure.
  *
- * It is run through a replica's private socket, with settings of its own for the one request.
+ * It is run through a replica's private socket, with settings that no other script there has: they
+ * stay in the worker.
  */
 #pragma once
 
