@@ -147,7 +147,7 @@ def load_with_rolls(side, seconds, rolls):
 
 def rolls(bench):
     """p99 and longest wait of short requests: steady, during twinit's rolls, and during FPM's own reloads."""
-    rounds, seconds = bench.count(8, 3), bench.count(11, 7)
+    rounds, seconds = bench.count(5, 3), bench.count(11, 7)
     variants = {"%s %s" % (name, kind): (name, kind != "steady") for name, kind in
                 ((TWINIT, "rolls"), (FPM, "USR2"), (TWINIT, "steady"), (FPM, "steady"))}
 

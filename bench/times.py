@@ -145,7 +145,7 @@ def own_table(bench, found, names, rounds):
         table.add("whole run" if asks else "start", name, [one["start"] + asks * one["stop"] for one in found[name]])
         if not asks:
             table.add("stop", name, [one["stop"] for one in found[name]])
-    table.remark("twinit runs -i and -tt before each roll: what would the new masters read, and is it valid?")
+    table.remark("twinit runs -i and -tt before each roll, at the same time: what would the new masters read, and is it valid?")
     return table
 
 

@@ -122,7 +122,7 @@ def wait_of(peer):
 
 def wait(bench):
     """Longest time until a right answer during an update that meets a request of ten seconds."""
-    rounds = bench.count(5, 1)
+    rounds = bench.count(3, 1)
     with all_sites(bench, present()) as sites:
         found = interleave("wait", rounds, sites, lambda name: wait_of(sites[name]))
     rows = in_columns(found)
@@ -148,7 +148,7 @@ def continuous_of(peer, seconds, every):
 
 def continuous(bench):
     """p50, p99 and p99.9 while an update is begun every two seconds, against steady state."""
-    rounds, seconds, every = bench.count(5, 1), bench.count(15, 7), 2.0
+    rounds, seconds, every = bench.count(5, 1), bench.count(10, 7), 2.0
     rows = {}
     for kind in present():
         found = {"steady": [], "updates": []}
@@ -173,7 +173,7 @@ def continuous(bench):
 
 def proxies(bench):
     """Requests/s and waiting without any update, through twinit, bare php-fpm and the balancers."""
-    rounds, seconds = bench.count(10, 2), bench.count(5, 3)
+    rounds, seconds = bench.count(10, 2), 3
     kinds = [kind for kind in (Twinit, Reload, NextUpstream, Haproxy, Apache) if not kind.missing()]
     with all_sites(bench, kinds) as sites:
         def short(name):
@@ -195,7 +195,8 @@ def proxies(bench):
                    "failures": total([one["failures"] for one in (*alone[name], *mixed_load[name])])} for name in sites}
     publish(bench, "proxies", "%d rounds of %d s, %d connections without a pause, %d workers: /ping.php; and (queue) POSTs of "
             "which 3 in 40 burn 5 ms of CPU time and one naps %d ms, so that some workers are busy for long: twinit and php-fpm "
-            "have one queue, the others one for each master" % (rounds, seconds, 2 * WORKERS, WORKERS, QUEUE_NAP_MS), rows, "requests/s")
+            "have one queue, the others one for each master" % (rounds, seconds, 2 * WORKERS, WORKERS, QUEUE_NAP_MS), rows,
+            "requests/s")
 
 
 # 3: mixed code.
@@ -221,7 +222,7 @@ def mixed_in(peer):
 
 def mixed(bench):
     """Answers of the old release after the first of the new one, and answers that contain both."""
-    rounds = bench.count(20, 3)
+    rounds = bench.count(10, 3)
     rows = {}
     for kind in present():
         with kind(bench, pool={"pm.max_requests": "200"}) as peer:

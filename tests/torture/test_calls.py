@@ -11,14 +11,14 @@ from faults import CALLS
 NO_TORTURE = """
 _GLOBAL_OFFSET_TABLE_
 _exit assert_fail cap_free cap_get_flag cap_set_flag clock_gettime closedir ctype_b_loc environ errno_location
-execvp explicit_bzero fclose feof fprintf fputc free freeReplyObject freeaddrinfo freeifaddrs fwrite
-gai_strerror getaddrinfo getdelim getegid getenv geteuid gethostname getnameinfo getpagesize getpgrp getpid getrlimit
+execvp explicit_bzero fclose feof fprintf fputc fputs free freeReplyObject freeaddrinfo freeifaddrs fwrite
+gai_strerror getaddrinfo getdelim getline getegid getenv geteuid gethostname getnameinfo getpagesize getpgrp getpid getrlimit
 inet_ntop inet_pton ini_parse_stream isatty json_array json_array_append_new json_array_get json_array_size
 json_delete json_dumpfd json_dumps json_false json_integer json_null json_object json_object_get json_object_set_new
 json_set_alloc_funcs
 json_string
 json_true libc_current_sigrtmin lseek memchr memcmp memcpy memmem memrchr memset nss_configure_lookup perror
-printf putc puts qsort raise redisFormatCommandArgv redisFreeCommand redisReaderFeed redisReaderFree
+printf putc putchar puts qsort raise redisFormatCommandArgv redisFreeCommand redisReaderFeed redisReaderFree
 redisReaderGetReply sigaction sigaddset sigdelset sigemptyset sigfillset sigismember signal sigprocmask snprintf
 stack_chk_fail stderr stdout strcasecmp strchr strcmp strcspn strerror strlen strncasecmp strncmp strnlen
 strpbrk strrchr strsep strsignal strspn strstr strtod strtok_r strtol strtoll strtoul strtoull sysconf tcgetpgrp tcsetpgrp
