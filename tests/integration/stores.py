@@ -12,7 +12,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from support import HOST, SECONDS, stack, wait_until
+from support import HOST, SECONDS, free_ports, stack, wait_until
 
 GOOD = ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction", "--appendonly", "yes"]
 NOT_SAVED = ["--save", "", "--appendonly", "no"]
@@ -46,8 +46,10 @@ class Redis:
 
     def said(self, word, *words):
         """Waits until an answer holds the word."""
-        return wait_until("%s says %s" % (" ".join(words), word), SECONDS, lambda: self.ask(*words),
-                          lambda text: word in text)
+        def look():
+            self.process.check()
+            return self.ask(*words)
+        return wait_until("%s says %s" % (" ".join(words), word), SECONDS, look, lambda text: word in text)
 
     def stop(self):
         """Kills it, whatever it is doing."""
@@ -91,8 +93,9 @@ def hung(port, folder):
 @contextlib.contextmanager
 def replica(port, folder):
     """Reads, and refuses to write."""
-    with running(folder, port + 1, "--repl-diskless-sync-delay", "0"), \
-            running(folder, port, "--replicaof", HOST, port + 1) as redis:
+    primary = free_ports(1)
+    with running(folder, primary, "--repl-diskless-sync-delay", "0"), \
+            running(folder, port, "--replicaof", HOST, primary) as redis:
         redis.said("master_link_status:up", "INFO", "replication")
         yield
 
@@ -100,7 +103,7 @@ def replica(port, folder):
 @contextlib.contextmanager
 def orphan(port, folder):
     """A replica that has lost its primary and says nothing until it is back."""
-    options = ["--replicaof", HOST, port + 1, "--replica-serve-stale-data", "no"]
+    options = ["--replicaof", HOST, free_ports(1), "--replica-serve-stale-data", "no"]
     with running(folder, port, *options) as redis:
         redis.said("MASTERDOWN", "GET", "x")
         yield
@@ -160,24 +163,25 @@ def crowded(port, folder):
 @contextlib.contextmanager
 def sentinel(port, folder):
     """Knows where Redis is, and is none."""
-    config = Path(folder) / ("sentinel-%d.conf" % next(_numbers))
-    config.write_text("sentinel monitor mymaster %s %d 1\n" % (HOST, port + 1))
-    with running(folder, port + 1), running(folder, port, "--sentinel", config=[config]):
+    config, primary = Path(folder) / ("sentinel-%d.conf" % next(_numbers)), free_ports(1)
+    config.write_text("sentinel monitor mymaster %s %d 1\n" % (HOST, primary))
+    with running(folder, primary), running(folder, port, "--sentinel", config=[config]):
         yield
 
 
 @contextlib.contextmanager
 def cluster(port, folder):
-    """Three nodes on port and the two after it, which know each other and have all slots."""
+    """Three nodes, one of them on port, which know each other and have all slots."""
     with contextlib.ExitStack() as opened:
-        nodes = [opened.enter_context(running(folder, port + n, "--cluster-enabled", "yes", "--cluster-node-timeout",
-                                              "5000", "--cluster-port", port + 10 + n, "--save", ""))
-                 for n in range(3)]
+        bus = free_ports(1)
+        nodes = [opened.enter_context(running(folder, node, "--cluster-enabled", "yes", "--cluster-node-timeout",
+                                              "5000", "--cluster-port", own, "--save", ""))
+                 for node, own in [(port, bus), (free_ports(1), free_ports(1)), (free_ports(1), free_ports(1))]]
         for n, (first, last) in enumerate([(0, 5460), (5461, 10922), (10923, 16383)]):
             assert nodes[n].ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == "OK"
             nodes[n].ask("CLUSTER", "SET-CONFIG-EPOCH", str(n + 1))
         for node in nodes[1:]:
-            node.ask("CLUSTER", "MEET", HOST, str(port), str(port + 10))
+            node.ask("CLUSTER", "MEET", HOST, str(port), str(bus))
         for node in nodes:
             node.said("cluster_state:ok", "CLUSTER", "INFO")
             node.said("cluster_known_nodes:3", "CLUSTER", "INFO")
@@ -187,7 +191,7 @@ def cluster(port, folder):
 @contextlib.contextmanager
 def cluster_without_slots(port, folder):
     """Cluster mode is on, and nobody has made a cluster of it."""
-    with running(folder, port, "--cluster-enabled", "yes", "--cluster-port", port + 10) as redis:
+    with running(folder, port, "--cluster-enabled", "yes", "--cluster-port", free_ports(1)) as redis:
         redis.said("CLUSTERDOWN", "GET", "x")
         yield
 
@@ -195,8 +199,9 @@ def cluster_without_slots(port, folder):
 @contextlib.contextmanager
 def balanced(port, folder):
     """Two stores behind one address: one connection gets the first, the next one the second."""
-    with running(folder, port + 1), running(folder, port + 2):
-        turns = itertools.cycle([port + 1, port + 2])
+    ports = free_ports(1), free_ports(1)
+    with running(folder, ports[0]), running(folder, ports[1]):
+        turns = itertools.cycle(ports)
         with served(lambda client, over: carry(client, next(turns), over))(port, folder):
             yield
 

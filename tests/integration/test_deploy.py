@@ -9,7 +9,7 @@ import pytest
 from clients import Crowd, post, release_of_check, fpm_post
 from rolling import GATED, HEALTH, assert_answered, finished, give, link, load, order, page, releases_of
 from stack import make_symlink
-from support import SECONDS, wait_until
+from support import SECONDS, free_ports, wait_until
 
 # A health script that takes until somebody says how it ends: with the text of that file.
 WAITS = """<?php error_log('the trial has begun');
@@ -237,7 +237,7 @@ def test_hup_during_a_deploy_that_fails_does_not_bring_the_bad_release(trying):
 
 def test_two_apps_are_deployed_one_by_one(cold_site):
     site = cold_site()
-    port = site.task.port + 1
+    port = free_ports(1)
     for release in ("1", "2"):
         shutil.copytree(site.directory / "app" / "releases" / release, site.directory / "app" / "other" / release)
     make_symlink("other/1", site.directory / "app" / "latest")
