@@ -314,7 +314,8 @@ static int ask(struct app *app, struct generation *generation)
 		.run_dir = s->run.path,
 		.generation = generation->number,
 		.program = generation->program,
-		.earlier_program = app->active ? app->active->program : FD_NONE,
+		.earlier_program =
+			app->active && app->active->program >= 0 ? &app->active->fpm.program : NULL,
 		.sources = generation->sources,
 		.pin_fd = s->run.pin_fd,
 	};
@@ -327,8 +328,6 @@ static int ask(struct app *app, struct generation *generation)
 		.keep_count = 3,
 	};
 
-	if (query.earlier_program >= 0)
-		question.keep[question.keep_count++] = query.earlier_program;
 	for (size_t i = 0; i < OVERLAYS_MAX; i++) {
 		query.overlays[i] = generation->overlays[i];
 		question.keep[question.keep_count++] = generation->overlays[i];

@@ -42,25 +42,6 @@ static bool copy(int from, off_t size, int to)
 	               0;
 }
 
-/* That copy is sealed, so what is the same now stays so. */
-static bool is_same(int from, off_t size, int earlier)
-{
-	static char theirs[64 * 1024], ours[sizeof(theirs)]; /* too much for a stack */
-	struct stat st;
-
-	if (earlier < 0 || fstat(earlier, &st) < 0 || st.st_size != size)
-		return false;
-	for (off_t at = 0; at < size;) {
-		ssize_t n = pread(from, theirs, sizeof(theirs), at);
-
-		if (n <= 0 || pread(earlier, ours, (size_t)n, at) != n ||
-		    memcmp(theirs, ours, (size_t)n) != 0)
-			return false;
-		at += n;
-	}
-	return true;
-}
-
 static bool make_link(int pin_fd, const char *name)
 {
 	char target[FD_PATH_SIZE];
@@ -87,7 +68,9 @@ int program_copy(struct reading *r)
 	if (r->answer->needs.ptrace || from < 0 || fstat(from, &st) < 0 ||
 	    st.st_size > PROGRAM_MAX || !is_binary(from) || !make_link(r->query->pin_fd, name))
 		return 0;
-	r->answer->copied_earlier = is_same(from, st.st_size, r->query->earlier_program);
+	r->answer->program = file_stamp_of(&st);
+	r->answer->copied_earlier = r->query->earlier_program &&
+	                            file_stamp_same(&r->answer->program, r->query->earlier_program);
 	r->answer->copied = !r->answer->copied_earlier && copy(from, st.st_size, r->query->program);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "release/pin.h"
 #include "release/release.h"
 #include "rollout/room.h"
+#include "util/fs.h"
 
 enum {
 	/* One overlay a replica, and one for a rescue master. */
@@ -38,9 +39,10 @@ struct settings_query {
 	unsigned generation;        /* part of the names of files made for it */
 	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
 	int program;                /* an empty memfd for a copy of php-fpm */
-	int earlier_program;        /* the active release's copy; FD_NONE: it has none */
-	int sources;                /* an empty memfd for an array of struct session_source */
-	int pin_fd;                 /* the directory for prepended files */
+	/* What the active release's copy of php-fpm is of; NULL: it has none. */
+	const struct file_stamp *earlier_program;
+	int sources; /* an empty memfd for an array of struct session_source */
+	int pin_fd;  /* the directory for prepended files */
 };
 
 /* What a root master needs to become its workers' users, and to stop them when they are. */
@@ -65,8 +67,9 @@ struct settings_answer {
 	struct app_config app;       /* as the configuration is now */
 	char release[RELEASE_PATH_SIZE]; /* what the link names; its descriptor comes along */
 	char php_fpm[CONFIG_PATH_SIZE];
-	bool copied; /* query->program is php-fpm, and settings_program_link() leads there */
-	bool copied_earlier; /* the same of query->earlier_program, and query->program is empty */
+	struct file_stamp program; /* of php_fpm */
+	bool copied; /* query->program is php_fpm, and settings_program_link() leads there */
+	bool copied_earlier; /* so is the active release's copy, and query->program is empty */
 	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has
 	                                   it */
 	struct fpm_settings settings;   /* listen is numeric */

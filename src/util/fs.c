@@ -46,6 +46,18 @@ ssize_t read_file(const char *path, char *to, size_t size)
 	return (ssize_t)length;
 }
 
+struct file_stamp file_stamp_of(const struct stat *st)
+{
+	return (struct file_stamp){ st->st_dev, st->st_ino, st->st_size, st->st_ctim };
+}
+
+bool file_stamp_same(const struct file_stamp *one, const struct file_stamp *other)
+{
+	return one->device == other->device && one->inode == other->inode &&
+	       one->size == other->size && one->changed.tv_sec == other->changed.tv_sec &&
+	       one->changed.tv_nsec == other->changed.tv_nsec;
+}
+
 int make_dir_at(int dir_fd, const char *name, mode_t mode)
 {
 	struct stat st;

@@ -1,8 +1,11 @@
 /* fs.h - small files and directories. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "util/macros.h"
 
@@ -21,6 +24,17 @@ MUST_CHECK ssize_t read_file(const char *path, char *to, size_t size);
  * (a symlink too), -EPERM when it is somebody else's, or -errno.
  */
 MUST_CHECK int make_dir_at(int dir_fd, const char *name, mode_t mode);
+
+/* Which file, as it is now: the kernel sets the time at each change, and nobody can set it back. */
+struct file_stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
+struct file_stamp file_stamp_of(const struct stat *st);
+bool file_stamp_same(const struct file_stamp *one, const struct file_stamp *other);
 
 /* Where an open descriptor is now: readlink of /proc/self/fd/@fd.  0, -ENAMETOOLONG or -errno. */
 MUST_CHECK int path_of_fd(int fd, char *to, size_t size);

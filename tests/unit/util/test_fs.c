@@ -47,6 +47,39 @@ static void test_what_cannot_be_written_is_told(void **state)
 	assert_int_equal(write_file_at(-1, "/dev/full", "x"), -ENOSPC);
 }
 
+static struct file_stamp stamp_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return file_stamp_of(&st);
+}
+
+static void test_a_stamp_says_whether_it_is_the_file_it_was(void **state)
+{
+	const struct timespec year_2000[] = { { .tv_sec = 946684800 }, { .tv_sec = 946684800 } };
+	char dir[SCRATCH_PATH_SIZE];
+
+	(void)state;
+	scratch_dir(dir);
+	scratch_file(at("%s/one", dir), "abc");
+	assert_int_equal(utimensat(AT_FDCWD, at("%s/one", dir), year_2000, 0), 0);
+	const struct file_stamp was = stamp_of(at("%s/one", dir));
+	struct file_stamp is = stamp_of(at("%s/one", dir));
+	assert_true(file_stamp_same(&was, &is));
+
+	/* As long as it was, with its date set back; the kernel's clock may tick once in 10 ms. */
+	do {
+		scratch_file(at("%s/one", dir), "abd");
+		assert_int_equal(utimensat(AT_FDCWD, at("%s/one", dir), year_2000, 0), 0);
+		is = stamp_of(at("%s/one", dir));
+	} while (file_stamp_same(&was, &is));
+
+	scratch_file(at("%s/two", dir), "abc");
+	const struct file_stamp other = stamp_of(at("%s/two", dir));
+	assert_false(file_stamp_same(&was, &other));
+}
+
 /* clang-format off */
 static const struct {
 	const char *says;
@@ -291,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_file_is_written_and_read_back),
 		TEST(test_what_cannot_be_written_is_told),
+		TEST(test_a_stamp_says_whether_it_is_the_file_it_was),
 		TEST(test_reading),
 		TEST(test_a_directory_is_made_or_taken_with_its_mode),
 		TEST(test_what_is_no_directory_is_not_taken),
