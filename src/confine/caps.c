@@ -7,43 +7,33 @@
 
 enum { CAPS_MAX = 64 }; /* places in a mask */
 
-/* The highest number is the kernel's business, not that of our headers.  One that we may not ask
- * about is there. */
-static bool exists(int cap)
-{
-	return cap < CAPS_MAX && (prctl(PR_CAPBSET_READ, cap) >= 0 || errno != EINVAL);
-}
-
-static int read_effective(uint64_t *set)
+uint64_t caps_effective(void)
 {
 	cap_t caps = cap_get_proc();
+	uint64_t set = 0;
 
-	*set = 0;
 	if (!caps)
-		return -errno;
-	for (int cap = 0; exists(cap); cap++) {
+		return 0;
+	for (int cap = 0; cap < CAPS_MAX; cap++) {
 		cap_flag_value_t value = CAP_CLEAR;
 
 		if (cap_get_flag(caps, cap, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET)
-			*set |= CAP_BIT(cap);
+			set |= CAP_BIT(cap);
 	}
 	(void)cap_free(caps);
-	return 0;
-}
-
-uint64_t caps_effective(void)
-{
-	uint64_t set;
-
-	return read_effective(&set) < 0 ? 0 : set;
+	return set;
 }
 
 int caps_look_for(int cap)
 {
-	uint64_t set;
-	int r = read_effective(&set);
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t value = CAP_CLEAR;
 
-	return r < 0 ? r : (set & CAP_BIT(cap)) != 0;
+	if (!caps)
+		return -errno;
+	(void)cap_get_flag(caps, cap, CAP_EFFECTIVE, &value);
+	(void)cap_free(caps);
+	return value == CAP_SET;
 }
 
 bool caps_have(int cap)
@@ -53,14 +43,15 @@ bool caps_have(int cap)
 
 int caps_bound(uint64_t keep)
 {
-	uint64_t have;
-	int r = read_effective(&have);
+	int r = caps_look_for(CAP_SETPCAP);
 
-	if (r < 0 || !(have & CAP_BIT(CAP_SETPCAP)))
+	if (r <= 0)
 		return r;
-	for (int cap = 0; exists(cap); cap++)
+	/* The highest number is the kernel's business, not that of our headers: EINVAL, after it.
+	 */
+	for (int cap = 0; cap < CAPS_MAX; cap++)
 		if (!(keep & CAP_BIT(cap)) && cap_drop_bound(cap) < 0)
-			return -errno;
+			return errno == EINVAL ? 0 : -errno;
 	return 0;
 }
 
@@ -70,7 +61,7 @@ static int choose(cap_t caps, uint64_t keep)
 	cap_t now = cap_get_proc();
 	int r = now ? 0 : -errno;
 
-	for (cap_value_t cap = 0; r == 0 && exists(cap); cap++) {
+	for (cap_value_t cap = 0; r == 0 && cap < CAPS_MAX && keep >> cap; cap++) {
 		cap_flag_value_t value = CAP_CLEAR;
 
 		(void)cap_get_flag(now, cap, CAP_PERMITTED, &value);
@@ -109,10 +100,9 @@ int caps_lock(bool root_counts)
 {
 	unsigned long bits = SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED |
 	                     SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED;
-	uint64_t have;
-	int r = read_effective(&have);
+	int r = caps_look_for(CAP_SETPCAP);
 
-	if (r < 0 || !(have & CAP_BIT(CAP_SETPCAP)))
+	if (r <= 0)
 		return r;
 	/* Who keeps nothing needs none of it; a root master's workers would keep what it has. */
 	if (!root_counts)
