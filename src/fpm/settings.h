@@ -49,11 +49,11 @@ struct fpm_pool {
 };
 
 struct fpm_settings {
-	unsigned pool_count; /* at least 1 */
-	struct fpm_pool pools[POOLS_MAX];
-	unsigned process_max;  /* of all pools together; 0: no limit */
-	uint64_t rlimit_files; /* the highest that is asked for anywhere; 0: none */
-	uint64_t rlimit_core;  /* the same; UINT64_MAX: unlimited */
+	unsigned pool_count;              /* at least 1 */
+	unsigned process_max;             /* of all pools together; 0: no limit */
+	uint64_t rlimit_files;            /* the highest that is asked for anywhere; 0: none */
+	uint64_t rlimit_core;             /* the same; UINT64_MAX: unlimited */
+	struct fpm_pool pools[POOLS_MAX]; /* the last: see settings_answer_size() */
 };
 
 /*

@@ -275,7 +275,7 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	_cleanup_close_ int release_fd = TAKE_FD(helper->passed_fd);
 	char why[WHY_SIZE];
 
-	if (size != sizeof(generation->fpm))
+	if (size > sizeof(generation->fpm))
 		return;
 	memcpy(&generation->fpm, data, size);
 	helper_stop(helper); /* one answer is all it has */

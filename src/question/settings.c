@@ -313,7 +313,20 @@ void settings_run(const void *query, int answer_fd)
 	answer = (struct settings_answer){ .ok = true };
 	for (size_t i = 0; answer.ok && i < ARRAY_SIZE(steps); i++)
 		answer.ok = steps[i](&reading) >= 0;
-	helper_answer_with_fd(answer_fd, &answer, sizeof(answer), reading.release.fd);
+	helper_answer_with_fd(answer_fd, &answer, settings_answer_size(&answer),
+	                      reading.release.fd);
+}
+
+size_t settings_answer_size(const struct settings_answer *answer)
+{
+	return offsetof(struct settings_answer, settings.pools) +
+	       answer->settings.pool_count * sizeof(answer->settings.pools[0]);
+}
+
+static bool is_whole(const struct settings_answer *answer, size_t size)
+{
+	return size >= offsetof(struct settings_answer, settings.pools) &&
+	       answer->settings.pool_count <= POOLS_MAX && size == settings_answer_size(answer);
 }
 
 static void end_text(char *text, size_t size)
@@ -368,7 +381,7 @@ static bool pool_fits(const struct fpm_pool *pool)
 
 static bool pools_fit(struct fpm_settings *settings)
 {
-	if (settings->pool_count < 1 || settings->pool_count > POOLS_MAX)
+	if (settings->pool_count < 1)
 		return false;
 	for (unsigned i = 0; i < settings->pool_count; i++) {
 		end_pool(&settings->pools[i]);
@@ -398,7 +411,7 @@ static bool identity_fits(const struct settings_answer *answer)
 
 bool settings_answer_check(struct settings_answer *answer, size_t size)
 {
-	if (size != sizeof(*answer) || !is_bool(&answer->ok))
+	if (!is_whole(answer, size) || !is_bool(&answer->ok))
 		return false;
 	end_app(&answer->app);
 	end_text(answer->why, sizeof(answer->why));

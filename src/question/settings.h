@@ -72,14 +72,17 @@ struct settings_answer {
 	bool copied_earlier; /* so is the active release's copy, and query->program is empty */
 	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has
 	                                   it */
-	struct fpm_settings settings;   /* listen is numeric */
 	struct socket_owner owners[POOLS_MAX];
 	struct identity
 		identity; /* of masters; root only where pools have several users or chroot */
 	uint64_t caps;    /* that masters keep: none unless they are root */
 	struct rlimits rlimits;
-	struct filter_needs needs; /* what the syscall filters have to leave open */
+	struct filter_needs needs;    /* what the syscall filters have to leave open */
+	struct fpm_settings settings; /* listen is numeric */
 };
+
+/* Of @answer, what says something: without the room for more pools, half of it as a rule. */
+size_t settings_answer_size(const struct settings_answer *answer);
 
 /* A question's run: takes a struct settings_query, answers once. */
 void settings_run(const void *query, int answer_fd);

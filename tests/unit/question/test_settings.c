@@ -19,6 +19,8 @@ static void make_good(void)
 
 /* --- sizes --- */
 
+#define OF_POOLS(count) offsetof(struct settings_answer, settings.pools[count])
+
 /* clang-format off */
 static const struct {
 	const char *says;
@@ -27,9 +29,12 @@ static const struct {
 } sizes[] = {
 	{ "nothing",            0,                          false },
 	{ "one byte",           1,                          false },
-	{ "one byte less",      sizeof(answer) - 1,         false },
-	{ "the right size",     sizeof(answer),             true  },
-	{ "one byte more",      sizeof(answer) + 1,         false },
+	{ "no pools",           OF_POOLS(0),                false },
+	{ "one byte less",      OF_POOLS(1) - 1,            false },
+	{ "the right size",     OF_POOLS(1),                true  },
+	{ "one byte more",      OF_POOLS(1) + 1,            false },
+	{ "one pool more",      OF_POOLS(2),                false },
+	{ "all pools",          sizeof(answer),             false },
 	{ "a size that wraps",  (size_t)-1,                 false },
 };
 /* clang-format on */
@@ -231,7 +236,8 @@ static void test_numbers_are_checked(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		make_good();
 		numbers[i].spoil();
-		if (settings_answer_check(&answer, sizeof(answer)) != numbers[i].good)
+		if (settings_answer_check(&answer, settings_answer_size(&answer)) !=
+		    numbers[i].good)
 			fail_msg("%s: %s", numbers[i].says,
 			         numbers[i].good ? "refused" : "accepted");
 	}
@@ -242,7 +248,8 @@ static void test_a_refusal_needs_a_reason_only(void **state)
 	(void)state;
 	memset(&answer, 0xff, sizeof(answer));
 	memset(&answer.ok, 0, sizeof(answer.ok));
-	assert_true(settings_answer_check(&answer, sizeof(answer)));
+	answer.settings.pool_count = 0;
+	assert_true(settings_answer_check(&answer, settings_answer_size(&answer)));
 	assert_int_equal(answer.why[SETTINGS_WHY_SIZE - 1], '\0');
 }
 
@@ -304,7 +311,7 @@ static void test_texts_are_ended(void **state)
 	}
 	answer.identity = (struct identity){ .uid = 33 };
 	answer.caps = 0;
-	assert_true(settings_answer_check(&answer, sizeof(answer)));
+	assert_true(settings_answer_check(&answer, settings_answer_size(&answer)));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (strnlen(texts[i].text, texts[i].size) == texts[i].size) {
 			print_error("%s is not ended\n", texts[i].name);
