@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -45,12 +46,21 @@ static int become_nobody(gid_t gid)
 	return errno == EPERM || errno == EINVAL ? 0 : -errno;
 }
 
+/* What is in use between two turns of the loop only.  Larger pages than these keep it. */
+static _Alignas(4096) struct {
+	_Alignas(max_align_t) unsigned char query[HELPER_QUERY_MAX];
+	_Alignas(max_align_t) unsigned char answer[ANSWER_SIZE];
+} room;
+
+static void give_room_back(void)
+{
+	(void)madvise(&room, sizeof(room), MADV_DONTNEED);
+}
+
 void *helper_query(size_t size)
 {
-	static _Alignas(max_align_t) unsigned char room[HELPER_QUERY_MAX];
-
-	assert(size <= sizeof(room));
-	return memset(room, 0, size);
+	assert(size <= sizeof(room.query));
+	return memset(room.query, 0, size);
 }
 
 enum who { OURS, NOBODY_OF_OUR_GROUP, NOBODY_AT_ALL, GIVEN };
@@ -153,14 +163,11 @@ static void finish(struct helper *helper)
 	helper->pid = 0;
 }
 
-static void on_ready(struct event_source *source)
+static void receive(struct helper *helper)
 {
-	static char answer[ANSWER_SIZE] __attribute__((aligned(16)));
-	struct helper *helper = container_of(source, struct helper, source);
-
 	for (int i = 0; i < ANSWERS_A_TURN; i++) {
-		ssize_t n = passing_receive(source->fd, answer, sizeof(answer), &helper->passed_fd,
-		                            MSG_DONTWAIT);
+		ssize_t n = passing_receive(helper->source.fd, room.answer, sizeof(room.answer),
+		                            &helper->passed_fd, MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -169,11 +176,17 @@ static void on_ready(struct event_source *source)
 			helper->on_end(helper);
 			return;
 		}
-		helper->on_answer(helper, answer, (size_t)n);
+		helper->on_answer(helper, room.answer, (size_t)n);
 		fd_close(&helper->passed_fd);
 		if (!helper_running(helper))
 			return; /* the answer made the owner stop it */
 	}
+}
+
+static void on_ready(struct event_source *source)
+{
+	receive(container_of(source, struct helper, source));
+	give_room_back();
 }
 
 /* Before it has made its group there is only the process itself. */

@@ -65,8 +65,8 @@ enum { HELPER_QUERY_MAX = 24 * 1024 };
 
 /*
  * @size bytes of zeros for a query, HELPER_QUERY_MAX at most: some kilobytes, too many for the
- * stack.  One place for all, until the next call: once helper_start() returns, the child has a
- * copy.  Never NULL.
+ * stack.  One place for all, until the next call or turn of the loop: once helper_start() returns,
+ * the child has a copy.  Never NULL.
  */
 void *helper_query(size_t size);
 

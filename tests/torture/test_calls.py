@@ -17,7 +17,7 @@ inet_ntop inet_pton ini_parse_stream isatty json_array json_array_append_new jso
 json_delete json_dumpfd json_dumps json_false json_integer json_null json_object json_object_get json_object_set_new
 json_set_alloc_funcs
 json_string
-json_true libc_current_sigrtmin lseek memchr memcmp memcpy memmem memrchr memset nss_configure_lookup perror
+json_true libc_current_sigrtmin lseek madvise memchr memcmp memcpy memmem memrchr memset nss_configure_lookup perror
 printf putc putchar puts qsort raise redisFormatCommandArgv redisFreeCommand redisReaderFeed redisReaderFree
 redisReaderGetReply sigaction sigaddset sigdelset sigemptyset sigfillset sigismember signal sigprocmask snprintf
 stack_chk_fail stderr stdout strcasecmp strchr strcmp strcspn strerror strlen strncasecmp strncmp strnlen
