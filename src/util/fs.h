@@ -25,7 +25,7 @@ MUST_CHECK ssize_t read_file(const char *path, char *to, size_t size);
  */
 MUST_CHECK int make_dir_at(int dir_fd, const char *name, mode_t mode);
 
-/* Which file, as it is now: the kernel sets the time at each change, and nobody can set it back. */
+/* Which file, as it was: the kernel sets the time at each change, and nobody can set it back. */
 struct file_stamp {
 	dev_t device;
 	ino_t inode;
@@ -33,7 +33,9 @@ struct file_stamp {
 	struct timespec changed;
 };
 
+/* That of the file that @st is about. */
 struct file_stamp file_stamp_of(const struct stat *st);
+/* Is it the same file, unchanged? */
 bool file_stamp_same(const struct file_stamp *one, const struct file_stamp *other);
 
 /* Where an open descriptor is now: readlink of /proc/self/fd/@fd.  0, -ENAMETOOLONG or -errno. */
