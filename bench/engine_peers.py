@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import stack
 from common import REPO, BenchError, progress
 from peers import GRACE, PATIENCE, WORKERS, Peer, install_app
-from updates import NAP_MS, WAIT_MS, lost_by, wait_of
+from serving import NAP_MS
+from updates import WAIT_MS, lost_by, wait_of
 
 sys.path[:0] = [str(REPO / "tests" / "docker"), str(REPO / "tests" / "lib")]
 import containers  # noqa: E402 (these four are found by the line above)

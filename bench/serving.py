@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common import Wrk, fpm_program, interleave, pick, stack, total
 from cpu_group import CpuGroup
+from peers import install_app
 
 WORKERS = 8  # in all; twinit splits them over its two masters
 POOL = {"pm": "static", "pm.max_children": str(WORKERS)}
@@ -19,6 +20,13 @@ TWINIT, FPM = "twinit", "php-fpm"
 FPM_CONFIG = "/srv/php-fpm/php-fpm.conf"
 ROLL_EVERY = 2.0
 SLOW_MS = 4000
+NAP_MS = 300  # of visitors at full load
+# What visitors do while a release follows another: the table's name, what it is, and wrk's options.
+LOADS = (("rolls", "/ping.php over %d connections with pauses of 5 ms" % WORKERS,
+          {"connections": WORKERS, "words": (5, "pong ")}),
+         ("rolls at full load", "POSTs over %d connections without a pause, of which 3 in 40 burn 5 ms of CPU time and one naps "
+          "%d ms, as in `lost`: here the naps are the p99" % (2 * WORKERS, NAP_MS),
+          {"connections": 2 * WORKERS, "script": "mix.lua", "words": (NAP_MS,)}))
 
 
 class Side:
@@ -93,7 +101,9 @@ def both(bench, **more):
     with contextlib.ExitStack() as cleanup:
         sides = {}
         for name in (TWINIT, FPM):
-            sides[name] = side_of(name, cleanup.enter_context(bench.site(**options_of(name, **more))))
+            site = cleanup.enter_context(bench.site(**options_of(name, **more)))
+            install_app(site)
+            sides[name] = side_of(name, site)
             sides[name].warm()
             cleanup.enter_context(cpu_group(sides[name].site.task))
         yield sides
@@ -125,10 +135,10 @@ def throughput(bench):
     bench.publish(table)
 
 
-def load_with_rolls(side, seconds, rolls):
-    """Paced short requests for some seconds, with a roll every ROLL_EVERY when wanted."""
+def load_with_rolls(side, seconds, rolls, options):
+    """One of LOADS for some seconds, with a roll every ROLL_EVERY when wanted."""
     asked, done = 0, 0
-    with Wrk(side.url, WORKERS, seconds, words=(5, "pong ")) as load:
+    with Wrk(side.url, seconds=seconds, **options) as load:
         end = time.monotonic() + seconds - ROLL_EVERY / 2
         next_one, mark = time.monotonic() + ROLL_EVERY / 2, side.site.task.mark()
         while rolls and next_one < end:
@@ -145,28 +155,36 @@ def load_with_rolls(side, seconds, rolls):
     return found
 
 
-def rolls(bench):
-    """p99 and longest wait of short requests: steady, during twinit's rolls, and during FPM's own reloads."""
+def rolls_under(bench, sides, name, what, options):
+    """The table of one of LOADS."""
     rounds, seconds = bench.count(5, 3), bench.count(11, 7)
-    variants = {"%s %s" % (name, kind): (name, kind != "steady") for name, kind in
+    variants = {"%s %s" % (side, kind): (side, kind != "steady") for side, kind in
                 ((TWINIT, "rolls"), (FPM, "USR2"), (TWINIT, "steady"), (FPM, "steady"))}
 
     def measure(variant):
-        name, rolling = variants[variant]
-        return load_with_rolls(sides[name], seconds, rolling)
+        side, rolling = variants[variant]
+        return load_with_rolls(sides[side], seconds, rolling, options)
 
-    with both(bench) as sides:
-        found = interleave("rolls", rounds, variants, measure)
+    found = interleave(name, rounds, variants, measure)
     columns = list(variants)
-    table = bench.table("rolls", "%d rounds of %d s for each column, one roll every %g s, %d connections with "
-                        "5 ms pauses, process_control_timeout=30s" % (rounds, seconds, ROLL_EVERY, WORKERS), columns,
-                        ratio=(columns[0], columns[1]))
+    table = bench.table(name, "%d rounds of %d s for each column, one roll every %g s, %s; process_control_timeout=30s"
+                        % (rounds, seconds, ROLL_EVERY, what), columns, ratio=(columns[0], columns[1]))
     for row, key in (("requests/s", "rate"), ("p50, ms", "p50"), ("p99, ms", "p99"), ("longest, ms", "longest")):
         table.add_all(row, pick(found, key))
+    p99 = pick(found, "p99")
+    table.add_all("p99, with rolls / steady", {rolling: [one / other for one, other in zip(p99[rolling], p99[steady])]
+                                               for rolling, steady in zip(columns[:2], columns[2:])})
     table.add_all("failures", {name: total(all_) for name, all_ in pick(found, "failures").items()})
     for column in columns[:2]:
         table.remark("%s, finished rolls in each round: %s" % (column, ", ".join(pick(found, "rolls")[column])))
     bench.publish(table)
+
+
+def rolls(bench):
+    """p99 and longest wait, steady, during twinit's rolls and during FPM's own reloads: short requests, and a full load."""
+    with both(bench) as sides:
+        for name, what, options in LOADS:
+            rolls_under(bench, sides, name, what, options)
 
 
 class Slow(threading.Thread):

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import stack
 from common import BenchError, Wrk, interleave, number, progress, ratio_interval, total
 from peers import PEERS, WORKERS, Apache, Haproxy, NextUpstream, Reload, Twinit
+from serving import NAP_MS
 from times import wait_answer
 from visitors import Crowd, SlowClient
 
 WAIT_MS = 10000  # the request that is in flight
-NAP_MS = 300
 MIXED_MS = 2000
 QUEUE_NAP_MS = 50
 
