@@ -34,8 +34,8 @@ TIMES = (
 PEERS = tuple(dict.fromkeys(measure.figure for measure in UPDATES + TIMES))
 
 # Of these, samples of the same number were taken side by side.
-PAIRED = {"wait", "duration", "proxies", "throughput", "rolls", "rolls at full load", "inflight", "roll", "life", "first", "surge",
-          "reaping"}
+PAIRED = {"wait", "duration", "proxies", "throughput", "rolls", "rolls at full load", "inflight", "roll", "life", "first",
+          "surge", "reaping"}
 
 HOW = """\
 Each cell is the median (per update: the mean), and in parentheses its ratio to twinit's. Where rounds were measured side by
