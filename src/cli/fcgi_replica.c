@@ -50,7 +50,7 @@ static int connect_to(const struct wire_replica *replica, uint64_t until_ms, int
 	_cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return -errno;
-	private_name(replica->app_index, replica->serial, 0, PRIVATE_PROBE, name);
+	private_name(replica->app_index, replica->serial, 0, PRIVATE_HAND, name);
 	return fcgi_connect_private(dir, name, until_ms, fd);
 }
 

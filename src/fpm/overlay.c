@@ -39,6 +39,11 @@ void overlay_decoy_pages(const char *pool, char *to)
 	decoy(pool, "pages", to);
 }
 
+void overlay_decoy_hand(const char *pool, char *to)
+{
+	decoy(pool, "hand", to);
+}
+
 static void put_section(struct overlay_writer *writer, const char *name)
 {
 	fprintf(writer->out, "[%s]\n", name);
@@ -86,7 +91,7 @@ static void put_process_max(struct overlay_writer *writer)
 		fprintf(writer->out, "process.max = %u\n",
 		        shares->process_max +
 		                (PRIVATE_WORKERS + STATUS_WORKERS) * shares->pool_count +
-		                (writer->overlay->pages ? PRIVATE_WORKERS : 0));
+		                PRIVATE_WORKERS + (writer->overlay->pages ? PRIVATE_WORKERS : 0));
 }
 
 /* FPM knows no way to take a pid file back, so there is one only where the operator wants one. */
@@ -257,6 +262,15 @@ static int put_page_pool(struct overlay_writer *writer, const char *pool)
 	return put_private_pool(writer, pool, "-pages", "", listen);
 }
 
+/* Each worker serves one request: what somebody sets by hand is for nobody else. */
+static int put_hand_pool(struct overlay_writer *writer, const char *pool)
+{
+	char listen[LISTEN_SIZE];
+
+	overlay_decoy_hand(pool, listen);
+	return put_private_pool(writer, pool, "-hand", "pm.max_requests = 1\n", listen);
+}
+
 static int put_pools(struct overlay_writer *writer)
 {
 	const struct fpm_settings *shares = writer->overlay->shares;
@@ -270,6 +284,8 @@ static int put_pools(struct overlay_writer *writer)
 		r = put_probe_pool(writer, share->name);
 		if (r >= 0 && i == 0 && writer->overlay->pages)
 			r = put_page_pool(writer, share->name);
+		if (r >= 0 && i == 0)
+			r = put_hand_pool(writer, share->name);
 		if (r < 0)
 			return r;
 	}

@@ -10,6 +10,7 @@
  *     [www]                    listen, pm.status_listen, pm.* split
  *     [twinit-www]             the probe pool: same user, env, php_value, php_admin_value
  *     [twinit-www-pages]       the same for health and warm-up, where the app has them
+ *     [twinit-www-hand]        the same for what somebody asks by hand
  *
  * Where a plain directive is written twice FPM takes the last, so ours follow the include; of
  * php_value[x], php_admin_value[x] and env[x] it takes the first (measured), so ours precede it.
@@ -57,6 +58,7 @@ void overlay_decoy_listen(const char *pool, char *to); /* for pools that listen 
 void overlay_decoy_status(const char *pool, char *to);
 void overlay_decoy_probe(const char *pool, char *to);
 void overlay_decoy_pages(const char *pool, char *to);
+void overlay_decoy_hand(const char *pool, char *to);
 
 /*
  * @value with every element of it (they are separated by ':') that is the link, or a path through

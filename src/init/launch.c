@@ -20,7 +20,7 @@
 enum {
 	PRIVATE_BACKLOG = 128,
 	FDS_PER_POOL = 3, /* lane, status, probe */
-	FDS_OF_APP = 1,   /* pages */
+	FDS_OF_APP = 2,   /* pages, hand */
 	SOCKETS_PER_VARIABLE = 128,
 };
 _Static_assert(1 + POOLS_MAX * FDS_PER_POOL + FDS_OF_APP <= SPAWN_FDS_MAX, "too many descriptors");
@@ -58,7 +58,8 @@ static int listen_private(const struct master *master, unsigned pool, enum priva
 
 void launch_remove_private(const struct master *master)
 {
-	static const enum private_kind kinds[] = { PRIVATE_STATUS, PRIVATE_PROBE, PRIVATE_PAGES };
+	static const enum private_kind kinds[] = { PRIVATE_STATUS, PRIVATE_PROBE, PRIVATE_PAGES,
+		                                   PRIVATE_HAND };
 	char name[PRIVATE_NAME_SIZE];
 
 	for (unsigned pool = 0; pool < master->generation->fpm.settings.pool_count; pool++)
@@ -90,21 +91,33 @@ static void add_lane(const struct master *master, unsigned pool, struct spawn *s
 	spawn->fds[spawn->fd_count++] = lanes->fds[master->lane];
 }
 
+static void put_decoy(enum private_kind kind, const char *pool, char *to)
+{
+	switch (kind) {
+	case PRIVATE_STATUS:
+		overlay_decoy_status(pool, to);
+		break;
+	case PRIVATE_PROBE:
+		overlay_decoy_probe(pool, to);
+		break;
+	case PRIVATE_PAGES:
+		overlay_decoy_pages(pool, to);
+		break;
+	case PRIVATE_HAND:
+		overlay_decoy_hand(pool, to);
+		break;
+	}
+}
+
 static int add_private(const struct master *master, unsigned pool, enum private_kind kind,
                        struct spawn *spawn, struct text *sockets)
 {
-	const char *name = master->generation->fpm.settings.pools[pool].name;
 	char key[LISTEN_SIZE];
 	int r = listen_private(master, pool, kind, &spawn->fds[spawn->fd_count]);
 
 	if (r < 0)
 		return r;
-	if (kind == PRIVATE_STATUS)
-		overlay_decoy_status(name, key);
-	else if (kind == PRIVATE_PROBE)
-		overlay_decoy_probe(name, key);
-	else
-		overlay_decoy_pages(name, key);
+	put_decoy(kind, master->generation->fpm.settings.pools[pool].name, key);
 	add_key(sockets, key, spawn->fd_count++);
 	return 0;
 }
@@ -123,6 +136,8 @@ static int add_sockets(const struct master *master, struct spawn *spawn, struct 
 	}
 	if (r >= 0 && config_has_pages(&master->generation->fpm.app))
 		r = add_private(master, 0, PRIVATE_PAGES, spawn, sockets);
+	if (r >= 0)
+		r = add_private(master, 0, PRIVATE_HAND, spawn, sockets);
 	return sockets->cut ? -E2BIG : r;
 }
 

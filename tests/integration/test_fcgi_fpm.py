@@ -40,6 +40,10 @@ error_log("first\tcomplaint");
 echo 'page';
 error_log('second complaint');
 """
+SETTINGS = r"""<?php
+$names = ['variables_order', 'doc_root', 'open_basedir', 'auto_prepend_file', 'session.save_handler', 'session.save_path'];
+echo json_encode(['server' => isset($_SERVER['DOCUMENT_ROOT'])] + array_combine($names, array_map('ini_get', $names)));
+"""
 STAY = r"""<?php
 while (ob_get_level()) {
     ob_end_flush();
@@ -219,6 +223,27 @@ def test_a_replica_answers_while_redis_hangs(site):
     finally:
         site.redis.send(signal.SIGCONT)
     assert done.returncode == 0 and json.loads(done.stdout)["size"] == 200000, done
+
+
+@pytest.mark.parametrize("variant", ["namespace", "path"])
+def test_what_is_asked_by_hand_and_what_twinit_asks_leave_each_other_alone(make_site, variant):
+    """A worker keeps what PHP_ADMIN_VALUE sets until it ends."""
+    site = make_site(**VARIANTS[variant])
+    script = add_script(site, "settings.php", SETTINGS)
+    page = "DOCUMENT_ROOT=" + ROOT, "SCRIPT_NAME=/settings.php"
+    wanted = [site.get("/settings.php").body] * 4
+    seen = []
+    for _ in range(4):  # of a pool's four workers any may be the one that twinit's own script was in
+        assert site.task.twinit("sessions").returncode == 0
+        seen.append(fcgi(site, "--replica", "www/1", script, *page).stdout.decode())
+    assert seen == wanted
+    by_hand = "PHP_ADMIN_VALUE=session.save_handler=files\nsession.save_path=/nonexistent"
+    for replica in (1, 2):
+        said = json.loads(fcgi(site, "--replica", "www/%d" % replica, script, *page, by_hand).stdout)
+        assert said["session.save_path"] == "/nonexistent", "it was set"
+    done = site.task.twinit("sessions")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fcgi(site, "--replica", "www/1", script, *page).stdout.decode() == wanted[0]
 
 
 def test_a_replica_that_is_not_there(site):

@@ -85,18 +85,28 @@ static char *write_overlay(const char *directives, const char *info, const struc
 	"ping.path = /twinit-ping\n"                                                               \
 	"listen = '/nonexistent/twinit/" name ".probe'\n"
 
+#define HAND(name)                                                                                 \
+	"[twinit-" name "-hand]\n"                                                                 \
+	"pm = ondemand\n"                                                                          \
+	"pm.max_children = 4\n"                                                                    \
+	"pm.process_idle_timeout = 10s\n"                                                          \
+	"pm.max_requests = 1\n"                                                                    \
+	"listen = '/nonexistent/twinit/" name ".hand'\n"
+
+#define LEAST "security.limit_extensions = \"\"\n"
+
 static void test_the_least_overlay(void **state)
 {
 	(void)state;
 	char *text = write_overlay(STATIC, "", NULL, 0);
 
-	assert_string_equal(text,
-	                    GLOBAL "error_log = '/proc/self/fd/2'\n"
-	                           "[www]\n"
-	                           "pm.max_children = 5\n"
-	                           "listen = '127.0.0.1:9000'\n"
-	                           "pm.status_listen = '/nonexistent/twinit/www.status'\n" PROBE(
-					   "www") "security.limit_extensions = \"\"\n");
+	assert_string_equal(text, GLOBAL
+	                    "error_log = '/proc/self/fd/2'\n"
+	                    "[www]\n"
+	                    "pm.max_children = 5\n"
+	                    "listen = '127.0.0.1:9000'\n"
+	                    "pm.status_listen = '/nonexistent/twinit/www.status'\n" PROBE("www")
+	                            LEAST HAND("www") LEAST);
 	free(text);
 }
 
@@ -116,10 +126,27 @@ static void test_the_first_pool_has_one_for_pages(void **state)
 	assert_non_null(pages);
 	assert_non_null(strstr(pages, "php_admin_value[memory_limit] = "));
 	assert_null(strstr(text, "[twinit-api-pages]"));
-	/* 20, 6 of ours for each pool, 4 for pages */
-	assert_non_null(strstr(text, "process.max = 36\n"));
+	/* 20, 6 of ours for each pool, 4 for pages, 4 by hand */
+	assert_non_null(strstr(text, "process.max = 40\n"));
 	free(text);
 }
+
+#define INHERITED                                                                                  \
+	"clear_env = no\n"                                                                         \
+	"catch_workers_output = yes\n"                                                             \
+	"decorate_workers_output = no\n"                                                           \
+	"process.dumpable = no\n"                                                                  \
+	"request_terminate_timeout_track_finished = yes\n"                                         \
+	"user = 'www-data'\n"                                                                      \
+	"chroot = '/var/www'\n"                                                                    \
+	"chdir = '/html'\n"                                                                        \
+	"request_terminate_timeout = '300s'\n"                                                     \
+	"security.limit_extensions = '.php .phar'\n"                                               \
+	"php_admin_value[open_basedir] = '/srv/app/current'\n"                                     \
+	"php_value[x] = 'first'\n"                                                                 \
+	"php_value[x] = 'second'\n"                                                                \
+	"env[A] = '$HOME'\n"                                                                       \
+	"env[B] = '2'\n"
 
 static void test_all_that_a_probe_pool_inherits(void **state)
 {
@@ -160,40 +187,43 @@ static void test_all_that_a_probe_pool_inherits(void **state)
 	                           "pm.max_children = 3\n",
 	                           "", NULL, 0);
 
-	assert_string_equal(
-		text,
-		GLOBAL "process.max = 22\n"
-		       "pid = '/run/p'\n"
-		       "error_log = '/proc/self/fd/2'\n"
-		       "[www]\n"
-		       "pm.max_children = 9\n"
-		       "pm.start_servers = 4\n"
-		       "pm.min_spare_servers = 2\n"
-		       "pm.max_spare_servers = 6\n"
-		       "listen = '127.0.0.1:9000'\n"
-		       "pm.status_listen = '/nonexistent/twinit/www.status'\n" PROBE(
-			       "www") "clear_env = no\n"
-				      "catch_workers_output = yes\n"
-				      "decorate_workers_output = no\n"
-				      "process.dumpable = no\n"
-				      "request_terminate_timeout_track_finished = yes\n"
-				      "user = 'www-data'\n"
-				      "chroot = '/var/www'\n"
-				      "chdir = '/html'\n"
-				      "request_terminate_timeout = '300s'\n"
-				      "security.limit_extensions = '.php .phar'\n"
-				      "php_admin_value[open_basedir] = '/srv/app/current'\n"
-				      "php_value[x] = 'first'\n"
-				      "php_value[x] = 'second'\n"
-				      "env[A] = '$HOME'\n"
-				      "env[B] = '2'\n"
-				      "[two]\n"
-				      "pm.max_children = 3\n"
-				      "listen = '9001'\n"
-				      "pm.status_listen = '/nonexistent/twinit/two.status'\n" PROBE(
-					      "two") "security.limit_extensions = \"\"\n");
+	assert_string_equal(text, GLOBAL
+	                    "process.max = 26\n"
+	                    "pid = '/run/p'\n"
+	                    "error_log = '/proc/self/fd/2'\n"
+	                    "[www]\n"
+	                    "pm.max_children = 9\n"
+	                    "pm.start_servers = 4\n"
+	                    "pm.min_spare_servers = 2\n"
+	                    "pm.max_spare_servers = 6\n"
+	                    "listen = '127.0.0.1:9000'\n"
+	                    "pm.status_listen = '/nonexistent/twinit/www.status'\n" PROBE("www")
+	                            INHERITED HAND("www") INHERITED
+	                    "[two]\n"
+	                    "pm.max_children = 3\n"
+	                    "listen = '9001'\n"
+	                    "pm.status_listen = '/nonexistent/twinit/two.status'\n" PROBE(
+				    "two") "security.limit_extensions = \"\"\n");
 	free(text);
 }
+
+#define PINNED                                                                                     \
+	"chdir = '/srv/app/releases/7'\n"                                                          \
+	"security.limit_extensions = \"\"\n"                                                       \
+	"php_admin_value[doc_root] = '/srv/app/releases/7/public'\n"                               \
+	"php_admin_value[auto_prepend_file] = "                                                    \
+	"'/run/twinit/prepend-www.php'\n"                                                          \
+	"php_value[include_path] = '.:/srv/app/releases/7/lib'\n"                                  \
+	"php_admin_value[sys_temp_dir] = '/srv/app/releases/7/tmp'\n"                              \
+	"php_admin_value[open_basedir] = "                                                         \
+	"'/srv/app/releases/7:/tmp:/run/twinit/prepend-www.php'\n"                                 \
+	"php_value[b] = '/srv/app/releases/7/first'\n"                                             \
+	"php_value[b] = 'second'\n"                                                                \
+	"php_value[a] = 'first'\n"                                                                 \
+	"php_value[a] = '/srv/app/releases/7/second'\n"                                            \
+	"php_value[user_dir] = '/home'\n"                                                          \
+	"env[ROOT] = '/srv/app/releases/7'\n"                                                      \
+	"env[OTHER] = '/srv/app/currently'\n"
 
 static const struct overlay_pin pin = {
 	.link = "/srv/app/current",
@@ -240,23 +270,7 @@ static void test_path_isolation(void **state)
 		      "pm.max_children = 5\n"
 		      "listen = '127.0.0.1:9000'\n"
 		      "pm.status_listen = '/nonexistent/twinit/www.status'\n"
-		      "chdir = '/srv/app/releases/7'\n" PROBE(
-			      "www") "chdir = '/srv/app/releases/7'\n"
-				     "security.limit_extensions = \"\"\n"
-				     "php_admin_value[doc_root] = '/srv/app/releases/7/public'\n"
-				     "php_admin_value[auto_prepend_file] = "
-				     "'/run/twinit/prepend-www.php'\n"
-				     "php_value[include_path] = '.:/srv/app/releases/7/lib'\n"
-				     "php_admin_value[sys_temp_dir] = '/srv/app/releases/7/tmp'\n"
-				     "php_admin_value[open_basedir] = "
-				     "'/srv/app/releases/7:/tmp:/run/twinit/prepend-www.php'\n"
-				     "php_value[b] = '/srv/app/releases/7/first'\n"
-				     "php_value[b] = 'second'\n"
-				     "php_value[a] = 'first'\n"
-				     "php_value[a] = '/srv/app/releases/7/second'\n"
-				     "php_value[user_dir] = '/home'\n"
-				     "env[ROOT] = '/srv/app/releases/7'\n"
-				     "env[OTHER] = '/srv/app/currently'\n");
+		      "chdir = '/srv/app/releases/7'\n" PROBE("www") PINNED HAND("www") PINNED);
 	free(text);
 }
 
@@ -523,17 +537,19 @@ static void test_the_dump_config(void **state)
 
 static void test_decoys_differ(void **state)
 {
-	char a[LISTEN_SIZE], b[LISTEN_SIZE], c[LISTEN_SIZE], d[LISTEN_SIZE];
+	char a[LISTEN_SIZE], b[LISTEN_SIZE], c[LISTEN_SIZE], d[LISTEN_SIZE], e[LISTEN_SIZE];
 
 	(void)state;
 	overlay_decoy_listen("www", a);
 	overlay_decoy_status("www", b);
 	overlay_decoy_probe("www", c);
 	overlay_decoy_pages("www", d);
+	overlay_decoy_hand("www", e);
 	assert_string_equal(a, "/nonexistent/twinit/www.listen");
 	assert_string_equal(b, "/nonexistent/twinit/www.status");
 	assert_string_equal(c, "/nonexistent/twinit/www.probe");
 	assert_string_equal(d, "/nonexistent/twinit/www.pages");
+	assert_string_equal(e, "/nonexistent/twinit/www.hand");
 }
 
 int main(void)
