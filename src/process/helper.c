@@ -46,21 +46,22 @@ static int become_nobody(gid_t gid)
 	return errno == EPERM || errno == EINVAL ? 0 : -errno;
 }
 
-/* What is in use between two turns of the loop only.  Larger pages than these keep it. */
+/* In use within one turn of the loop only. */
 static _Alignas(4096) struct {
 	_Alignas(max_align_t) unsigned char query[HELPER_QUERY_MAX];
 	_Alignas(max_align_t) unsigned char answer[ANSWER_SIZE];
-} room;
+} scratch;
 
-static void give_room_back(void)
+/* Whole pages of it, and none where it does not begin one (on machines with larger ones). */
+static void give_scratch_back(void)
 {
-	(void)madvise(&room, sizeof(room), MADV_DONTNEED);
+	(void)madvise(&scratch, sizeof(scratch) & ~((size_t)getpagesize() - 1), MADV_DONTNEED);
 }
 
 void *helper_query(size_t size)
 {
-	assert(size <= sizeof(room.query));
-	return memset(room.query, 0, size);
+	assert(size <= sizeof(scratch.query));
+	return memset(scratch.query, 0, size);
 }
 
 enum who { OURS, NOBODY_OF_OUR_GROUP, NOBODY_AT_ALL, GIVEN };
@@ -166,8 +167,9 @@ static void finish(struct helper *helper)
 static void receive(struct helper *helper)
 {
 	for (int i = 0; i < ANSWERS_A_TURN; i++) {
-		ssize_t n = passing_receive(helper->source.fd, room.answer, sizeof(room.answer),
-		                            &helper->passed_fd, MSG_DONTWAIT);
+		ssize_t n =
+			passing_receive(helper->source.fd, scratch.answer, sizeof(scratch.answer),
+		                        &helper->passed_fd, MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -176,7 +178,7 @@ static void receive(struct helper *helper)
 			helper->on_end(helper);
 			return;
 		}
-		helper->on_answer(helper, room.answer, (size_t)n);
+		helper->on_answer(helper, scratch.answer, (size_t)n);
 		fd_close(&helper->passed_fd);
 		if (!helper_running(helper))
 			return; /* the answer made the owner stop it */
@@ -186,7 +188,7 @@ static void receive(struct helper *helper)
 static void on_ready(struct event_source *source)
 {
 	receive(container_of(source, struct helper, source));
-	give_room_back();
+	give_scratch_back();
 }
 
 /* Before it has made its group there is only the process itself. */

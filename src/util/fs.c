@@ -48,14 +48,19 @@ ssize_t read_file(const char *path, char *to, size_t size)
 
 struct file_stamp file_stamp_of(const struct stat *st)
 {
-	return (struct file_stamp){ st->st_dev, st->st_ino, st->st_size, st->st_ctim };
+	return (struct file_stamp){ st->st_dev, st->st_ino, st->st_size, st->st_ctim, st->st_mtim };
+}
+
+static bool is_same_time(struct timespec one, struct timespec other)
+{
+	return one.tv_sec == other.tv_sec && one.tv_nsec == other.tv_nsec;
 }
 
 bool file_stamp_same(const struct file_stamp *one, const struct file_stamp *other)
 {
 	return one->device == other->device && one->inode == other->inode &&
-	       one->size == other->size && one->changed.tv_sec == other->changed.tv_sec &&
-	       one->changed.tv_nsec == other->changed.tv_nsec;
+	       one->size == other->size && is_same_time(one->changed, other->changed) &&
+	       is_same_time(one->written, other->written);
 }
 
 int make_dir_at(int dir_fd, const char *name, mode_t mode)

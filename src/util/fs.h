@@ -25,12 +25,15 @@ MUST_CHECK ssize_t read_file(const char *path, char *to, size_t size);
  */
 MUST_CHECK int make_dir_at(int dir_fd, const char *name, mode_t mode);
 
-/* Which file, as it was: the kernel sets the time at each change, and nobody can set it back. */
+/*
+ * Which file, as it was.  On a local file system the kernel sets `changed` at each change, and
+ * nobody can set it back; `written` is for others.
+ */
 struct file_stamp {
 	dev_t device;
 	ino_t inode;
 	off_t size;
-	struct timespec changed;
+	struct timespec changed, written;
 };
 
 /* That of the file that @st is about. */
