@@ -227,7 +227,7 @@ ARM64_LIBS := $(BUILD)/arm64/libraries
 arm64: ## cross-build the program for arm64: build/arm64/twinit
 	@tools/deps --arm64
 	@tools/libraries arm64 $(ARM64_LIBS)
-	$(MAKE) build emulated BUILD=$(BUILD)/arm64 CC=aarch64-linux-gnu-gcc CFLAGS='-O2 -g -isystem $(ARM64_LIBS)/usr/include' \
+	$(MAKE) build emulated BUILD=$(BUILD)/arm64 CC=aarch64-linux-gnu-gcc CFLAGS='-Os -g -isystem $(ARM64_LIBS)/usr/include' \
 	        LDFLAGS=-L$(ARM64_LIBS)/usr/lib/aarch64-linux-gnu
 	@READELF=aarch64-linux-gnu-readelf NM=aarch64-linux-gnu-nm tools/hardening $(BUILD)/arm64/twinit \
 	        $(CORE_SRC:%.c=$(BUILD)/arm64/%.o) $(BUILD)/arm64/src/main.o

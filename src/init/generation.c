@@ -280,6 +280,7 @@ static void on_answer(struct helper *helper, const void *data, size_t size)
 	memcpy(&generation->fpm, data, size);
 	helper_stop(helper); /* one answer is all it has */
 	if (!settings_answer_check(&generation->fpm, size)) {
+		generation->fpm = (struct settings_answer){ 0 };
 		refuse(app, "the helper that reads the FPM configuration gave a wrong answer");
 	} else if (!generation->fpm.ok) {
 		/* Refusing frees the generation. */
@@ -314,6 +315,7 @@ static int ask(struct app *app, struct generation *generation)
 		.run_dir = s->run.path,
 		.generation = generation->number,
 		.program = generation->program,
+		.fpm_config = app->active ? app->active->fpm.fpm_config : NULL,
 		.earlier_program =
 			app->active && app->active->program >= 0 ? &app->active->fpm.program : NULL,
 		.sources = generation->sources,

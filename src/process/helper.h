@@ -4,7 +4,8 @@
  *
  * A helper is a fork without exec.  It has a process group of its own, the descriptors it was given
  * and no others, no more power than its kind needs, and a deadline, after which its whole group is
- * killed.  It answers in messages of fixed size on a socket that keeps their boundaries.
+ * killed.  It answers in messages whose size can be checked, on a socket that keeps their
+ * boundaries.
  */
 #pragma once
 

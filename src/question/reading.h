@@ -20,7 +20,6 @@ struct reading {
 	struct text why; /* one sentence into answer->why */
 	struct release release;
 	uint64_t random;               /* part of names that must not be guessed */
-	char config[CONFIG_PATH_SIZE]; /* the operator's main FPM configuration */
 	char *info;                    /* php-fpm -i */
 	struct program dumping;        /* php-fpm -tt while it runs ... */
 	char dumped[CONFIG_PATH_SIZE]; /* ... and of which configuration */

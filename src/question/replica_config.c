@@ -230,7 +230,7 @@ int replica_config_write(struct reading *r)
 	const struct overlay_pin pin = { r->answer->app.release, r->release.path,
 		                         r->answer->app.docroot, prefix };
 	const struct overlay overlay = {
-		.fpm_config = r->config,
+		.fpm_config = r->answer->fpm_config,
 		.error_log = "/proc/self/fd/2",
 		.as_pool_user = r->answer->identity.uid != 0,
 		/* Longer than we wait for it ourselves, so that only we decide when to be rude. */

@@ -103,10 +103,10 @@ static int find_program(struct reading *r)
 
 static bool config_in(struct reading *r, const char *directory)
 {
-	struct text text = TEXT(r->config);
+	struct text text = TEXT(r->answer->fpm_config);
 
 	text_add(&text, "%s/php-fpm.conf", directory);
-	return access(r->config, R_OK) == 0;
+	return access(r->answer->fpm_config, R_OK) == 0;
 }
 
 /*
@@ -119,7 +119,8 @@ static int find_config(struct reading *r)
 	const char *said = r->answer->app.fpm_config;
 
 	if (said[0] != '\0') {
-		if (text_copy(r->config, sizeof(r->config), said) && access(said, R_OK) == 0)
+		if (text_copy(r->answer->fpm_config, sizeof(r->answer->fpm_config), said) &&
+		    access(said, R_OK) == 0)
 			return 0;
 		text_add(&r->why, "cannot read fpm_config ");
 		text_add_quoted(&r->why, said);
@@ -155,39 +156,37 @@ static int begin_dump(struct reading *r, const char *config)
 		result = program_begin(&r->dumping, argv, fd);
 	if (result >= 0)
 		text_copy_cut(r->dumped, sizeof(r->dumped), config);
-	else
-		text_add(&r->why, "cannot run php-fpm -tt: %s", child_trouble(result));
 	return result;
 }
 
 /*
  * -i says where the configuration is, unless the operator does; but it is where it was for the
- * active release, as good as always, and -tt takes as long as -i: so both run at once.
+ * active release, as good as always, and -tt takes as long as -i: so both run at once.  Where that
+ * cannot be, read_dump() begins again and says why.
  */
 static int begin_dump_early(struct reading *r)
 {
-	const char *said = r->answer->app.fpm_config, *was = r->query->app->fpm_config;
+	const char *said = r->answer->app.fpm_config, *was = r->query->fpm_config;
 	const char *config = said[0] ? said : was;
 
-	return config[0] && access(config, R_OK) == 0 ? begin_dump(r, config) : 0;
+	if (config && access(config, R_OK) == 0)
+		(void)begin_dump(r, config);
+	return 0;
 }
 
 static int read_dump(struct reading *r)
 {
-	char *output;
+	char *output = NULL;
 	int result = 0;
 
-	if (r->dumped[0] && strcmp(r->dumped, r->config) != 0) {
+	if (r->dumped[0] && strcmp(r->dumped, r->answer->fpm_config) != 0) {
 		program_abandon(&r->dumping);
 		r->dumped[0] = '\0';
 	}
 	if (!r->dumped[0])
-		result = begin_dump(r, r->config);
-	if (result < 0)
-		return result;
-	/* Where -i found it, for the next roll to begin with. */
-	text_copy_cut(r->answer->app.fpm_config, sizeof(r->answer->app.fpm_config), r->config);
-	result = program_end(&r->dumping, &output);
+		result = begin_dump(r, r->answer->fpm_config);
+	if (result >= 0)
+		result = program_end(&r->dumping, &output);
 	if (result >= 0)
 		result = fpm_dump_parse(output, &r->dump);
 	if (result < 0)
@@ -379,15 +378,13 @@ static bool pool_fits(const struct fpm_pool *pool)
 	return pool->pm <= PM_ONDEMAND && is_bool(&pool->chrooted) && is_bool(&pool->has_priority);
 }
 
-static bool pools_fit(struct fpm_settings *settings)
+static bool pools_fit(const struct fpm_settings *settings)
 {
 	if (settings->pool_count < 1)
 		return false;
-	for (unsigned i = 0; i < settings->pool_count; i++) {
-		end_pool(&settings->pools[i]);
+	for (unsigned i = 0; i < settings->pool_count; i++)
 		if (!pool_fits(&settings->pools[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -417,7 +414,10 @@ bool settings_answer_check(struct settings_answer *answer, size_t size)
 	end_text(answer->why, sizeof(answer->why));
 	end_text(answer->release, sizeof(answer->release));
 	end_text(answer->php_fpm, sizeof(answer->php_fpm));
+	end_text(answer->fpm_config, sizeof(answer->fpm_config));
 	end_text(answer->preload, sizeof(answer->preload));
+	for (unsigned i = 0; i < answer->settings.pool_count; i++)
+		end_pool(&answer->settings.pools[i]);
 	return !answer->ok ||
 	       (is_bool(&answer->copied) && is_bool(&answer->copied_earlier) &&
 	        app_fits(&answer->app) && pools_fit(&answer->settings) && identity_fits(answer));

@@ -39,6 +39,7 @@ struct settings_query {
 	unsigned generation;        /* part of the names of files made for it */
 	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
 	int program;                /* an empty memfd for a copy of php-fpm */
+	const char *fpm_config;     /* what was read for the active release; NULL: there is none */
 	/* What the active release's copy of php-fpm is of; NULL: it has none. */
 	const struct file_stamp *earlier_program;
 	int sources; /* an empty memfd for an array of struct session_source */
@@ -67,7 +68,8 @@ struct settings_answer {
 	struct app_config app;       /* as the configuration is now */
 	char release[RELEASE_PATH_SIZE]; /* what the link names; its descriptor comes along */
 	char php_fpm[CONFIG_PATH_SIZE];
-	struct file_stamp program; /* of php_fpm */
+	char fpm_config[CONFIG_PATH_SIZE]; /* what was read: as app says, or where -i found it */
+	struct file_stamp program;         /* of php_fpm */
 	bool copied; /* query->program is php_fpm, and settings_program_link() leads there */
 	bool copied_earlier; /* so is the active release's copy, and query->program is empty */
 	char preload[CONFIG_PATH_SIZE]; /* opcache.preload by its real path; empty: as php.ini has

@@ -267,6 +267,7 @@ static const struct {
 	FIELD(why),
 	FIELD(release),
 	FIELD(php_fpm),
+	FIELD(fpm_config),
 	FIELD(preload),
 	FIELD(app.name),
 	FIELD(app.release),
