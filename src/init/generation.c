@@ -315,9 +315,8 @@ static int ask(struct app *app, struct generation *generation)
 		.run_dir = s->run.path,
 		.generation = generation->number,
 		.program = generation->program,
-		.fpm_config = app->active ? app->active->fpm.fpm_config : NULL,
-		.earlier_program =
-			app->active && app->active->program >= 0 ? &app->active->fpm.program : NULL,
+		.active = app->active ? &app->active->fpm : NULL,
+		.active_copied = app->active && app->active->program >= 0,
 		.sources = generation->sources,
 		.pin_fd = s->run.pin_fd,
 	};

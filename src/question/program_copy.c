@@ -69,8 +69,9 @@ int program_copy(struct reading *r)
 	    st.st_size > PROGRAM_MAX || !is_binary(from) || !make_link(r->query->pin_fd, name))
 		return 0;
 	r->answer->program = file_stamp_of(&st);
-	r->answer->copied_earlier = r->query->earlier_program &&
-	                            file_stamp_same(&r->answer->program, r->query->earlier_program);
+	r->answer->copied_earlier =
+		r->query->active_copied &&
+		file_stamp_same(&r->answer->program, &r->query->active->program);
 	r->answer->copied = !r->answer->copied_earlier && copy(from, st.st_size, r->query->program);
 	return 0;
 }

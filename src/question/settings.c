@@ -166,10 +166,11 @@ static int begin_dump(struct reading *r, const char *config)
  */
 static int begin_dump_early(struct reading *r)
 {
-	const char *said = r->answer->app.fpm_config, *was = r->query->fpm_config;
-	const char *config = said[0] ? said : was;
+	const char *said = r->answer->app.fpm_config, *config = said;
 
-	if (config && access(config, R_OK) == 0)
+	if (!said[0] && r->query->active)
+		config = r->query->active->fpm_config;
+	if (config[0] && access(config, R_OK) == 0)
 		(void)begin_dump(r, config);
 	return 0;
 }

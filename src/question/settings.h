@@ -35,13 +35,12 @@ struct settings_query {
 	const char *config_file; /* where, as config_load() takes it */
 	const char *secrets;     /* see secrets_load() */
 	enum pin pin;
-	const char *run_dir;        /* absolute */
-	unsigned generation;        /* part of the names of files made for it */
-	int overlays[OVERLAYS_MAX]; /* empty memfds to write to */
-	int program;                /* an empty memfd for a copy of php-fpm */
-	const char *fpm_config;     /* what was read for the active release; NULL: there is none */
-	/* What the active release's copy of php-fpm is of; NULL: it has none. */
-	const struct file_stamp *earlier_program;
+	const char *run_dir;                  /* absolute */
+	unsigned generation;                  /* part of the names of files made for it */
+	int overlays[OVERLAYS_MAX];           /* empty memfds to write to */
+	int program;                          /* an empty memfd for a copy of php-fpm */
+	const struct settings_answer *active; /* of the active release; NULL: there is none */
+	bool active_copied;                   /* it has a copy of php-fpm */
 	int sources; /* an empty memfd for an array of struct session_source */
 	int pin_fd;  /* the directory for prepended files */
 };
