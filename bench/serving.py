@@ -102,7 +102,7 @@ def both(bench, **more):
         sides = {}
         for name in (TWINIT, FPM):
             site = cleanup.enter_context(bench.site(**options_of(name, **more)))
-            install_app(site)
+            install_app(site, parts=0)
             sides[name] = side_of(name, site)
             sides[name].warm()
             cleanup.enter_context(cpu_group(sides[name].site.task))
@@ -165,6 +165,8 @@ def rolls_under(bench, sides, name, what, options):
         side, rolling = variants[variant]
         return load_with_rolls(sides[side], seconds, rolling, options)
 
+    for side in sides.values():
+        load_with_rolls(side, 2, False, options)  # caches
     found = interleave(name, rounds, variants, measure)
     columns = list(variants)
     table = bench.table(name, "%d rounds of %d s for each column, one roll every %g s, %s; process_control_timeout=30s"
