@@ -20,7 +20,7 @@ FPMS = {"master": "FPM's new masters", "worker": "FPM's new workers", "question"
 OTHERS = {"old": "FPM's old masters and workers", "helper": "twinit's helpers", "PID 1": "PID 1"}
 OF_FPM = (*FPMS.values(), OTHERS["old"])
 KINDS = (*OF_FPM, "on the way to php-fpm", OTHERS["helper"], OTHERS["PID 1"], "the command")
-ON_PROCESSOR = ("FPM", "only twinit", "neither", "twinit, FPM beside it or not")
+ON_PROCESSOR = ("FPM", "only twinit", "neither", "all of twinit")
 SPANS = ("until the new release serves, ms", "until the end of the roll, ms")
 
 # Times (time.monotonic()) of a roll, and the pid of the command that asked for it.
