@@ -268,7 +268,10 @@ static int put_hand_pool(struct overlay_writer *writer, const char *pool)
 	char listen[LISTEN_SIZE];
 
 	overlay_decoy_hand(pool, listen);
-	return put_private_pool(writer, pool, "-hand", "pm.max_requests = 1\n", listen);
+	return put_private_pool(writer, pool, "-hand",
+	                        "pm.max_requests = 1\n"
+	                        "ping.path = " OVERLAY_PING_PATH "\n",
+	                        listen);
 }
 
 static int put_pools(struct overlay_writer *writer)

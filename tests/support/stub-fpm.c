@@ -423,6 +423,13 @@ static void turn(void)
 	}
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), last = strlen(end);
+
+	return length > last && strcmp(text + length - last, end) == 0;
+}
+
 static bool open_sockets(void)
 {
 	char *sockets = getenv("FPM_SOCKETS");
@@ -434,10 +441,9 @@ static bool open_sockets(void)
 		char *equals = strrchr(one, '=');
 
 		*equals = '\0';
-		size_t length = strlen(one);
-		enum kind kind = length > 7 && strcmp(one + length - 7, ".status") == 0  ? STATUS
-		                 : length > 6 && strcmp(one + length - 6, ".probe") == 0 ? PROBE
-		                                                                         : LANE;
+		enum kind kind = ends_with(one, ".status")                             ? STATUS
+		                 : ends_with(one, ".probe") || ends_with(one, ".hand") ? PROBE
+		                                                                       : LANE;
 		int fd = atoi(equals + 1);
 
 		if (fcntl(fd, F_GETFD) < 0)

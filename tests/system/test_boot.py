@@ -212,8 +212,8 @@ def test_masters_have_no_power_and_just_their_descriptors(boot):
     c = boot()
     for replica in (1, 2):
         facts = c.events.wait(r"www/%d 1 start (.*)" % replica)[1]
-        # 3 configuration, 4 lane, 5 status, 6 probe
-        assert facts == ("uid=33 gid=33 fds=0,1,2,3,4,5,6 cap=0000000000000000 nnp=1 mask=0000000000000000 "
+        # 3 configuration, 4 lane, 5 status, 6 probe, 7 by hand
+        assert facts == ("uid=33 gid=33 fds=0,1,2,3,4,5,6,7 cap=0000000000000000 nnp=1 mask=0000000000000000 "
                          "umask=22 leader=1 stdin=0")
 
 
@@ -227,7 +227,7 @@ def test_each_master_has_a_mount_namespace_of_its_own(boot):
 def test_two_pools_each_with_their_sockets(make):
     c = make(pools=2, unix=True)
     c.boot()
-    assert c.events.wait(r"www/1 1 start .*fds=(\S+)")[1] == "0,1,2,3,4,5,6,7,8,9"
+    assert c.events.wait(r"www/1 1 start .*fds=(\S+)")[1] == "0,1,2,3,4,5,6,7,8,9,10"
     assert c.request(address=c.addresses[0]) and c.request(address=c.addresses[1])
     assert c.stop() == 0
     assert not os.path.exists(c.addresses[0]) and not os.path.exists(c.addresses[1])

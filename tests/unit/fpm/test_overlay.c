@@ -91,6 +91,7 @@ static char *write_overlay(const char *directives, const char *info, const struc
 	"pm.max_children = 4\n"                                                                    \
 	"pm.process_idle_timeout = 10s\n"                                                          \
 	"pm.max_requests = 1\n"                                                                    \
+	"ping.path = /twinit-ping\n"                                                               \
 	"listen = '/nonexistent/twinit/" name ".hand'\n"
 
 #define LEAST "security.limit_extensions = \"\"\n"
