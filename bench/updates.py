@@ -148,7 +148,7 @@ def continuous_of(peer, seconds, every):
 
 def continuous(bench):
     """p50, p99 and p99.9 while an update is begun every two seconds, against steady state."""
-    rounds, seconds, every = bench.count(3, 1), bench.count(10, 7), 2.0
+    rounds, seconds, every = bench.count(2, 1), bench.count(10, 7), 2.0
     rows = {}
     for kind in present():
         found = {"steady": [], "updates": []}
