@@ -136,21 +136,19 @@ static bool name_replicas(struct app *app, enum group readers, const struct gene
 	return true;
 }
 
-/* False when nobody is there to ask. */
+/* Fills @query, which is all zero; false when nobody is there to ask. */
 static bool make_query(struct app *app, enum group readers, struct chain_query *query)
 {
 	const struct generation *generation =
 		readers == GROUP_CANDIDATE ? app->candidate : app->active;
 
-	*query = (struct chain_query){
-		.private_fd = app->supervisor->run.private_fd,
-		.sources_fd = generation->sources,
-		.old_sources_fd = FD_NONE,
-		.findings_fd = FD_NONE,
-		.script = app->supervisor->script,
-		.pool_count = generation->fpm.settings.pool_count,
-		.timeout_ms = CHAIN_MS,
-	};
+	query->private_fd = app->supervisor->run.private_fd;
+	query->sources_fd = generation->sources;
+	query->old_sources_fd = FD_NONE;
+	query->findings_fd = FD_NONE;
+	query->script = app->supervisor->script;
+	query->pool_count = generation->fpm.settings.pool_count;
+	query->timeout_ms = CHAIN_MS;
 	for (unsigned pool = 0; pool < query->pool_count; pool++)
 		query->chrooted[pool] = generation->fpm.settings.pools[pool].chrooted;
 	return name_replicas(app, readers, generation, query);
@@ -183,13 +181,12 @@ static bool is_wanted(const struct app *app, enum group readers)
 
 void chain_ask(struct app *app, enum group readers)
 {
-	struct chain_query *query = helper_query(sizeof(*query));
-
 	app->proof = ANSWER_PENDING;
 	if (!is_wanted(app, readers)) {
 		app->proof = ANSWER_YES;
 		return;
 	}
+	struct chain_query *query = helper_query(sizeof(*query));
 	if (!make_query(app, readers, query)) {
 		conclude(app, CHAIN_FAILED, "no replica is ready to be asked");
 		return;
@@ -230,11 +227,10 @@ static void on_look_end(struct helper *helper)
 
 void chain_look(struct app *app)
 {
-	struct chain_query *query = helper_query(sizeof(*query));
-
 	app->chain_failed = false;
 	if (helper_running(&app->chain_look))
 		return;
+	struct chain_query *query = helper_query(sizeof(*query));
 	if (!app->active || !app->store.uses_redis || app->store.state == STORE_FAILED ||
 	    !make_query(app, GROUP_ACTIVE, query)) {
 		answers_sessions_asked(app);
