@@ -47,8 +47,7 @@ int caps_bound(uint64_t keep)
 
 	if (r <= 0)
 		return r;
-	/* The highest number is the kernel's business, not that of our headers: EINVAL, after it.
-	 */
+	/* Which number is the last is the kernel's business, not our headers': EINVAL. */
 	for (int cap = 0; cap < CAPS_MAX; cap++)
 		if (!(keep & CAP_BIT(cap)) && cap_drop_bound(cap) < 0)
 			return errno == EINVAL ? 0 : -errno;
