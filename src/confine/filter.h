@@ -24,6 +24,7 @@ enum filter {
 	FILTER_HELPER_PRIVATE,
 	FILTER_HELPER_NETWORK,
 	FILTER_HELPER_COPY,
+	FILTER_HELPER_YIELD,
 	FILTER_NEWER, /* calls newer than the lists */
 	FILTER_DENY_NETWORK,
 	FILTER_DENY_LEAVING, /* a process group cannot be left, no socket be listened on */

@@ -7,6 +7,7 @@
 #include "init/master.h"
 #include "init/masters.h"
 #include "init/report.h"
+#include "init/yield.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -151,6 +152,8 @@ static void on_drain_answer(struct helper *helper, const void *data, size_t size
 		rescue(watch);
 	if (answer->idle)
 		finish_drain(watch);
+	else if (answer->busy == 0 && !answer->queued)
+		yield_begin(watch); /* by the second look it is done */
 	else if (answer->busy > answer->busy_rescue)
 		tell(watch, NEWS_DRAINING);
 	if (watch->app->force && answer->busy > answer->busy_rescue)
@@ -350,6 +353,7 @@ void lane_watches_init(struct app *app)
 
 		*watch = (struct lane_watch){ .app = app, .lane = lane, .again.on_due = on_again };
 		watch->drain.source.fd = FD_NONE;
+		yield_init(watch);
 		for (unsigned i = 0; i < POOLS_MAX; i++)
 			watch->listeners[i] = (struct lane_listener){
 				.source.fd = FD_NONE,
@@ -405,5 +409,6 @@ void lane_watches_stop(struct app *app)
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
 		unwatch(&app->watches[lane]);
 		helper_stop(&app->watches[lane].drain);
+		yield_stop(&app->watches[lane]);
 	}
 }

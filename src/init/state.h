@@ -99,6 +99,7 @@ struct lane_watch {
 	struct app *app;
 	unsigned lane;
 	struct helper drain;
+	struct helper yield;
 	struct drain_answer seen; /* the last answer of the drain */
 	uint32_t drain_set;       /* which masters it looks at: bit i for masters[i] */
 	uint64_t drain_since_ms;

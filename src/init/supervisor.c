@@ -83,8 +83,10 @@ static void note_exit_of_helpers(struct supervisor *s, pid_t pid)
 		helper_note_exit(&app->watch.vigil, pid);
 		helper_note_exit(&app->deploy.helper, pid);
 		helper_note_exit(&app->stores, pid);
-		for (unsigned lane = 0; lane < LANE_COUNT; lane++)
+		for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
 			helper_note_exit(&app->watches[lane].drain, pid);
+			helper_note_exit(&app->watches[lane].yield, pid);
+		}
 		for (size_t i = 0; i < MASTERS_MAX; i++)
 			helper_note_exit(&app->masters[i].trial, pid);
 		for (size_t i = 0; i < GENERATIONS_MAX; i++)

@@ -40,6 +40,7 @@ static const struct {
 	{ "HELPER_PRIVATE", NOT_THERE, { policy_helper_private } },
 	{ "HELPER_NETWORK", NOT_THERE, { policy_helper_network } },
 	{ "HELPER_COPY", NOT_THERE, { policy_helper_copy } },
+	{ "HELPER_YIELD", NOT_THERE, { policy_helper_yield } },
 };
 
 static uint32_t target;

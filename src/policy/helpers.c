@@ -63,6 +63,18 @@ int policy_helper_copy(scmp_filter_ctx filter)
 	return allow_run(filter);
 }
 
+/* Chooses on which processors others run. */
+int policy_helper_yield(scmp_filter_ctx filter)
+{
+	int r = allow_run(filter);
+
+	if (r >= 0)
+		r = allow_files(filter);
+	if (r >= 0)
+		r = policy_rule(filter, SCMP_ACT_ALLOW, "sched_getaffinity");
+	return r < 0 ? r : policy_rule(filter, SCMP_ACT_ALLOW, "sched_setaffinity");
+}
+
 /* Speaks with our own FPM, by unix sockets. */
 int policy_helper_private(scmp_filter_ctx filter)
 {

@@ -46,3 +46,4 @@ int policy_helper_links(scmp_filter_ctx filter);
 int policy_helper_private(scmp_filter_ctx filter);
 int policy_helper_network(scmp_filter_ctx filter);
 int policy_helper_copy(scmp_filter_ctx filter);
+int policy_helper_yield(scmp_filter_ctx filter);

@@ -31,6 +31,7 @@ enum helper_power {
 	POWER_CHAIN,   /* the same; asks stores, too */
 	POWER_NETWORK, /* a user and group of its own; name servers and stores */
 	POWER_COPY,    /* the same user; the descriptors it has, nothing else */
+	POWER_YIELD,   /* a user it is given; reads /proc and chooses processors, nothing else */
 	POWER_PROGRAM, /* a user it is given; runs a program of the operator's, as free as PHP, but
 	                  for its process group, which nobody leaves */
 };
@@ -43,7 +44,7 @@ struct question {
 	void (*run)(const void *query, int answer_fd);
 	const void *query; /* borrowed until helper_start() returns */
 	enum helper_power power;
-	struct identity identity;  /* for POWER_PROGRAM */
+	struct identity identity;  /* for POWER_YIELD and POWER_PROGRAM */
 	int keep[HELPER_KEEP_MAX]; /* descriptors the child may have */
 	size_t keep_count;
 	uint32_t timeout_ms; /* 0: none, somebody else ends it */

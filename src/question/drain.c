@@ -60,7 +60,8 @@ static bool quiet(const struct drain_answer *answer)
 
 static bool differs(const struct drain_answer *a, const struct drain_answer *b)
 {
-	return a->busy != b->busy || a->busy_rescue != b->busy_rescue || a->stuck != b->stuck;
+	return a->busy != b->busy || quiet(a) != quiet(b) || a->busy_rescue != b->busy_rescue ||
+	       a->stuck != b->stuck;
 }
 
 /* A queue that never empties, though it may move, is one that needs help. */

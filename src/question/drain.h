@@ -47,7 +47,7 @@ struct drain_answer {
 
 /*
  * A question's run: takes a struct drain_query, answers with a struct drain_answer whenever the
- * number of busy workers changes or the lane becomes stuck, and last with one that is idle.  Has no
- * deadline of its own.
+ * number of busy workers changes, when nothing is left at a first look, when the lane becomes
+ * stuck, and last with one that is idle.  Has no deadline of its own.
  */
 void drain_run(const void *query, int answer_fd);

@@ -7,6 +7,7 @@ import pytest
 
 from clients import (Crowd, HalfOpen, Later, fpm_answer, fpm_connect, fpm_post, fpm_request, post,
                      release_of_check)
+from stack import children, title
 from support import QUICK_STOP, SECONDS, processes, still_there, wait_until
 
 GENEROUS_MS = 1000  # for a page that takes one; FPM's own reload makes it wait for seconds
@@ -45,6 +46,29 @@ def test_a_nap_in_flight_sleeps_its_full_time(site):
     assert all(int(record.answer) >= 3000 for record in slept), slept
     site.wait_rolled(1)
     assert not set(before) & set(site.task.masters())
+
+
+def processors(pid):
+    """On how many it may run."""
+    return len(os.sched_getaffinity(pid))
+
+
+def test_old_workers_end_on_half_of_the_processors(site):
+    """And the new ones have all of them."""
+    masters = site.task.masters()
+    stopped = next(pid for master in masters for pid in children(master) if title(pid) == "php-fpm: pool www")
+    everything = processors(0)
+    os.kill(stopped, signal.SIGSTOP)  # idle, and it does not end before it goes on
+    try:
+        site.current(2)
+        site.hup()
+        wait_until("the old worker is on half of the processors", SECONDS, lambda: processors(stopped),
+                   lambda seen: seen == everything - everything // 2)
+        new = set(site.task.masters()) - set(masters)
+        assert [processors(pid) for pid in new] == [everything] * 2
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    site.wait_rolled(1)
 
 
 def test_a_signal_would_have_cut_that_nap(site):

@@ -19,7 +19,7 @@ json_set_alloc_funcs
 json_string
 json_true libc_current_sigrtmin lseek madvise memchr memcmp memcpy memmem memrchr memset nss_configure_lookup perror
 printf putc putchar puts qsort raise redisFormatCommandArgv redisFreeCommand redisReaderFeed redisReaderFree
-redisReaderGetReply sigaction sigaddset sigdelset sigemptyset sigfillset sigismember signal sigprocmask snprintf
+redisReaderGetReply sched_cpucount sigaction sigaddset sigdelset sigemptyset sigfillset sigismember signal sigprocmask snprintf
 stack_chk_fail stderr stdout strcasecmp strchr strcmp strcspn strerror strlen strncasecmp strncmp strnlen
 strpbrk strrchr strsep strsignal strspn strstr strtod strtok_r strtol strtoll strtoul strtoull sysconf tcgetpgrp tcsetpgrp
 time umask uname unsetenv vsnprintf waitid

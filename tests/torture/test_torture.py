@@ -159,7 +159,7 @@ SCENES = {
     "lost-lane": (lose_lane, {"unix": True}),
 }
 CAST = {
-    "roll": "pid1 master program settings_run stores_run trial_run drain_run prime_run other",
+    "roll": "pid1 master program settings_run stores_run trial_run drain_run prime_run yield_run other",
     "roll-unix": "pid1 prime_run",
     "roll-path": "pid1 master settings_run",
     "deploy": "pid1 vigil_run other",

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #include "question/stores.h"
 #include "question/trial.h"
 #include "question/vigil.h"
+#include "question/yield.h"
 
 enum { RECORDS_MAX = 1 << 16 };
 
@@ -202,7 +204,7 @@ static enum who who_runs(void (*run)(const void *, int))
 		{ stores_run, WHO_stores_run },       { trial_run, WHO_trial_run },
 		{ drain_run, WHO_drain_run },         { chain_run, WHO_chain_run },
 		{ prime_run, WHO_prime_run },         { vigil_run, WHO_vigil_run },
-		{ notify_run, WHO_notify_run },
+		{ notify_run, WHO_notify_run },       { yield_run, WHO_yield_run },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

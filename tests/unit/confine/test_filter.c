@@ -581,6 +581,11 @@ static long call_memfd(void)
 	return memfd_create("x", 0);
 }
 
+static long call_affinity(void)
+{
+	return syscall(SYS_sched_setaffinity, 0, 0, NULL);
+}
+
 static long call_mq(void)
 {
 	return syscall(SYS_mq_unlink, "nowhere");
@@ -672,28 +677,29 @@ static bool is_an_instruments(long (*call)(void))
 static const struct listed {
 	const char *says;
 	long (*call)(void);
-	/* standard, strict; helpers: trial, links, private, network, copy */
-	char there[8];
+	/* standard, strict; helpers: trial, links, private, network, copy, yield */
+	char there[9];
 } listed[] = {
-	{ "a call newer than we are", call_unknown, "-------" },
-	{ "a rare socket", call_ax25, "++-----" }, /* but with EAFNOSUPPORT */
-	{ "System V memory", call_shmget, "+------" },
-	{ "a memfd", call_memfd, "+----+-" },
-	{ "a message queue", call_mq, "+------" },
-	{ "asynchronous I/O", call_aio, "+------" },
-	{ "a unix socket", call_unix, "++--++-" },
-	{ "an internet socket", call_inet, "++---+-" },
-	{ "a netlink socket", call_netlink, "++---+-" },
-	{ "to open a file", call_open, "++++-+-" },
-	{ "to make a symlink", call_symlink, "++++---" },
-	{ "to run a program", call_exec, "++-----" },
-	{ "to make a process", call_fork, "+++----" },
-	{ "to look whether a process lives", call_kill, "++---+-" },
-	{ "to signal", call_term, "++-----" },
-	{ "to mount", call_mount, "--+----" },
-	{ "to unshare", call_unshare, "--+----" },
-	{ "to load a filter", call_prctl, "+++----" },
-	{ "to write", call_write, "+++++++" },
+	{ "a call newer than we are", call_unknown, "--------" },
+	{ "a rare socket", call_ax25, "++------" }, /* but with EAFNOSUPPORT */
+	{ "System V memory", call_shmget, "+-------" },
+	{ "a memfd", call_memfd, "+----+--" },
+	{ "a message queue", call_mq, "+-------" },
+	{ "asynchronous I/O", call_aio, "+-------" },
+	{ "a unix socket", call_unix, "++--++--" },
+	{ "an internet socket", call_inet, "++---+--" },
+	{ "a netlink socket", call_netlink, "++---+--" },
+	{ "to open a file", call_open, "++++-+-+" },
+	{ "to make a symlink", call_symlink, "++++----" },
+	{ "to run a program", call_exec, "++------" },
+	{ "to make a process", call_fork, "+++-----" },
+	{ "to look whether a process lives", call_kill, "++---+--" },
+	{ "to signal", call_term, "++------" },
+	{ "to mount", call_mount, "--+-----" },
+	{ "to unshare", call_unshare, "--+-----" },
+	{ "to load a filter", call_prctl, "+++-----" },
+	{ "to choose processors", call_affinity, "++-----+" },
+	{ "to write", call_write, "++++++++" },
 };
 
 static enum filter list;
@@ -711,15 +717,15 @@ static void call_listed(void *context)
 static void test_lists_of_what_is_there(void **state)
 {
 	static const char *const names[] = { "standard", "strict",  "trial", "links",
-		                             "private",  "network", "copy" };
+		                             "private",  "network", "copy",  "yield" };
 	char says[100];
 
 	(void)state;
-	_Static_assert(FILTER_ALLOW == 0 && FILTER_HELPER_COPY == 6, "the order of the columns");
+	_Static_assert(FILTER_ALLOW == 0 && FILTER_HELPER_YIELD == 7, "the order of the columns");
 	for (size_t i = 0; i < ARRAY_SIZE(listed); i++) {
 		if (is_an_instruments(listed[i].call))
 			continue;
-		for (list = FILTER_ALLOW; list <= FILTER_HELPER_COPY; list++) {
+		for (list = FILTER_ALLOW; list <= FILTER_HELPER_YIELD; list++) {
 			snprintf(says, sizeof(says), "%s: %s", names[list], listed[i].says);
 			in_child_row(says, call_listed, (void *)&listed[i]);
 		}

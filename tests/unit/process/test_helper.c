@@ -565,6 +565,7 @@ static const struct {
 	{ "the chain: nobody with our group",    POWER_CHAIN,   NOBODY, true,  false },
 	{ "the network: nobody",                 POWER_NETWORK, NOBODY, false, false },
 	{ "who copies is nobody",                POWER_COPY,    NOBODY, false, false },
+	{ "who chooses processors is who it is given", POWER_YIELD, NOBODY, false, false },
 	{ "the program is who it is given",      POWER_PROGRAM, NOBODY, false, false },
 };
 /* clang-format on */
@@ -618,7 +619,7 @@ static void test_it_dies_with_us(void **state)
 {
 	(void)state;
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	for (enum helper_power power = POWER_TRIAL; power <= POWER_COPY; power++) {
+	for (enum helper_power power = POWER_TRIAL; power <= POWER_YIELD; power++) {
 		int status;
 
 		in_child(start_and_die, &power);

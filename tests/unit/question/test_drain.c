@@ -275,6 +275,8 @@ static void test_a_connection_that_waits_on_the_lane_is_waited_for(void **state)
 	usleep(10 * DRAIN_APART_MS * 1000);
 	assert_int_equal(recv(drain.answer_fd, &byte, 1, MSG_DONTWAIT), -1);
 	close(accept(lane, NULL, NULL));
+	answer = answer_of(&drain);
+	assert_false(answer.queued || answer.idle);
 	assert_true(answer_of(&drain).idle);
 	end_well(&drain);
 	fake_end(pid);
